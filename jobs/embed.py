@@ -1,0 +1,19 @@
+"""Write an embedding and a predicted class for each picture that the model has not seen."""
+
+from fashionrec.cli import Context, run_job
+from fashionrec.embed.embed import embed
+from fashionrec.models import current_model
+from fashionrec.runs import recorded
+from fashionrec.session import spark_session
+from fashionrec.store import Store
+
+
+def main(context: Context) -> None:
+    """Embed the pictures of the warehouse."""
+    store = Store(spark_session("embed"), context.warehouse)
+    with recorded(store, "embed") as run, run.step("embed"):
+        embed(store, current_model(store, context.config.model), context.config.embed, run)
+
+
+if __name__ == "__main__":
+    run_job(__doc__, main)

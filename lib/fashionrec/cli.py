@@ -1,0 +1,119 @@
+"""What every job shares: options, settings, logs, and one line instead of a stack trace."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from fashionrec import config
+from fashionrec.config import Config
+from fashionrec.errors import FashionrecError
+
+log = logging.getLogger(__name__)
+
+Options = argparse.Namespace
+
+
+@dataclass(frozen=True)
+class Context:
+    """A job's settings and options, and where its catalogue and warehouse are."""
+
+    config: Config
+    options: Options
+
+    @property
+    def catalogue(self) -> Path | None:
+        """The catalogue's folder; None: the sample catalogue."""
+        return config.resolve(self.config.catalogue) if self.config.catalogue else None
+
+    @property
+    def warehouse(self) -> Path:
+        """The folder of the tables."""
+        return config.resolve(self.config.warehouse)
+
+    @property
+    def sample(self) -> Path:
+        """The folder of the sample catalogue."""
+        return config.resolve(self.config.sample.folder)
+
+
+def run_job(
+    description: str | None,
+    job: Callable[[Context], None],
+    add_options: Callable[[argparse.ArgumentParser], None] = lambda _: None,
+) -> None:
+    """Parse the command line, run the job, and leave with the exit status that DESIGN.md lists."""
+    parser = _parser(description)
+    add_options(parser)
+    options = parser.parse_args()
+    _log_to_stderr_and_file()
+    try:
+        job(Context(_settings(options), options))
+    except FashionrecError as error:
+        log.debug("stopped", exc_info=True)
+        _leave(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        _leave("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output went away: | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:  # a defect, or Spark's: the trace is for the log
+        log.debug("failed", exc_info=True)
+        _leave(f"{_last_line(error)} (stack trace: {_log_file()})", 1)
+
+
+def _parser(description: str | None) -> argparse.ArgumentParser:
+    name = Path(sys.argv[0]).stem.replace("_", "-")
+    parser = argparse.ArgumentParser(
+        prog=f"./spark-submit.sh {name}", description=description, allow_abbrev=False
+    )
+    parser.add_argument("--config", action="append", default=[], type=Path, metavar="FILE")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--catalogue", metavar="PATH", help="folder with styles.csv and images")
+    parser.add_argument("--warehouse", metavar="PATH", help="folder of the Delta tables")
+    return parser
+
+
+def _settings(options: Options) -> Config:
+    settings = config.load(options.config, options.overrides)
+    # Paths on the command line are below the current folder, as in any shell command.
+    given = {
+        name: os.path.abspath(value)
+        for name in ("catalogue", "warehouse")
+        if (value := getattr(options, name))
+    }
+    return settings.model_copy(update=given)
+
+
+def _log_to_stderr_and_file() -> None:
+    """Show progress on stderr; keep everything, stack traces included, in a file."""
+    screen = logging.StreamHandler(sys.stderr)
+    screen.setLevel(logging.INFO)
+    screen.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    _log_file().parent.mkdir(parents=True, exist_ok=True)
+    file = RotatingFileHandler(_log_file(), maxBytes=20 << 20, backupCount=2, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("fashionrec")
+    logger.setLevel(logging.DEBUG)
+    logger.handlers = [screen, file]
+
+
+def _log_file() -> Path:
+    return Path(os.environ.get("SPARK_LOG_DIR", "logs")) / "fashionrec.log"
+
+
+def _last_line(error: Exception) -> str:
+    """Return what an error says in one line; a worker's error comes with its whole trace."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    own = [line for line in lines if line.startswith("fashionrec.errors.")]
+    if own:
+        return own[-1].partition(": ")[2]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+
+
+def _leave(message: str, status: int) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(status)

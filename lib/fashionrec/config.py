@@ -1,0 +1,149 @@
+"""Settings: conf/default.toml, then each --config file, then each --set, checked as a whole.
+
+Values live in conf/default.toml alone, with their comments; the classes here give types and bounds.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from fashionrec.errors import UsageError
+
+DEFAULTS = Path(__file__).parent / "conf" / "default.toml"
+
+
+def project_home() -> Path:
+    """Return the folder that relative paths of the configuration are below."""
+    return Path(os.environ.get("FASHIONREC_HOME", ".")).resolve()
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SampleSettings(_Settings):
+    """[sample]: the catalogue that the project draws for itself."""
+
+    folder: str
+    products: int = Field(ge=60)
+    seed: int
+
+
+class IngestSettings(_Settings):
+    """[ingest]: what of a catalogue is accepted."""
+
+    max_pixels: int = Field(gt=0)
+    max_bytes: int = Field(gt=0)
+    null_values: list[str]
+
+
+class EmbedSettings(_Settings):
+    """[embed]: how pictures become embeddings."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    batch_size: int = Field(gt=0)
+    commit_every: int = Field(gt=0)
+
+
+class NeighbourSettings(_Settings):
+    """[neighbours]: how many, and in which portions."""
+
+    k: int = Field(gt=0)
+    tile: int = Field(gt=0)
+
+
+class Config(_Settings):
+    """All settings."""
+
+    catalogue: str
+    warehouse: str = Field(min_length=1)
+    model: str = Field(min_length=1)
+    sample: SampleSettings
+    ingest: IngestSettings
+    embed: EmbedSettings
+    neighbours: NeighbourSettings
+
+
+def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:
+    """Return the settings of the defaults, then `files`, then `overrides` ("section.key=value").
+
+    Raises:
+        UsageError: naming the file, the setting and what would be right.
+    """
+    values: dict[str, Any] = {}
+    for file in (DEFAULTS, *files):
+        _merge(values, _read_toml(file), str(file))
+    for override in overrides:
+        _merge(values, _parse_override(override), f"--set {override}")
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("; ".join(map(_describe, error.errors()))) from error
+
+
+def resolve(path: str) -> Path:
+    """Return a configured path as an absolute one, below the project's folder if relative."""
+    return project_home() / Path(path).expanduser()
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror})") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise UsageError(f"{file}: is not TOML: {error}") from error
+
+
+def _parse_override(override: str) -> dict[str, Any]:
+    key, equals, text = override.partition("=")
+    if not equals or not all(key.split(".")):
+        raise UsageError(f"--set {override}: give key=value, as in --set embed.batch_size=64")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a string: --set embed.device=cpu
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _merge(values: dict[str, Any], changes: dict[str, Any], source: str) -> None:
+    """Put `changes` over `values`; only the defaults may bring new keys."""
+    for path, value in _leaves(changes):
+        section = values
+        for i, part in enumerate(path[:-1]):
+            section = section.setdefault(part, {})
+            if not isinstance(section, dict):
+                raise UsageError(f"{source}: '{'.'.join(path[: i + 1])}' is no section")
+        if source != str(DEFAULTS) and path[-1] not in section:
+            raise UsageError(f"{source}: {_unknown_setting('.'.join(path), values)}")
+        section[path[-1]] = value
+
+
+def _leaves(
+    values: dict[str, Any], above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*above, key))
+        else:
+            yield (*above, key), value
+
+
+def _unknown_setting(name: str, values: dict[str, Any]) -> str:
+    known = [".".join(path) for path, _ in _leaves(values)]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else "conf/default.toml lists them"
+    return f"there is no setting '{name}': {hint}"
+
+
+def _describe(error: ErrorDetails) -> str:
+    name = ".".join(map(str, error["loc"]))
+    return f"setting '{name}': {error['msg'].lower()}, not {error['input']!r}"

@@ -1,0 +1,1 @@
+"""Pictures become embeddings and predicted article types, under one model version."""

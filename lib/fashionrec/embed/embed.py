@@ -1,0 +1,209 @@
+"""The step `embed`: an embedding for each picture that the model version has not seen."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+from pyspark import Broadcast
+from pyspark.sql import DataFrame, Observation, Window
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+
+from fashionrec.config import EmbedSettings
+from fashionrec.embed.decode import as_pixels
+from fashionrec.embed.encode import encode_pictures
+from fashionrec.embed.encoder import Encoded, Encoder, TorchEncoder, choose_device
+from fashionrec.embed.model import Model
+from fashionrec.runs import Run
+from fashionrec.store import Store
+from fashionrec.tables import EMBEDDINGS, IMAGES
+
+log = logging.getLogger(__name__)
+
+Batches = Iterable[pa.RecordBatch]
+
+_RESULTS = (
+    "product_id BIGINT, image_sha256 STRING, embedding ARRAY<FLOAT>, "
+    "predicted_article_type STRING, predicted_probability FLOAT, problem STRING"
+)
+_RESULTS_PER_BATCH = 512
+_encoders: dict[tuple[str, str, int], Encoder] = {}  # a python worker serves one task after another
+
+
+def embed(store: Store, model: Model, settings: EmbedSettings, run: Run) -> None:
+    """Bring `embeddings` up to date for one model version, committing portion by portion."""
+    device = choose_device(settings.device)
+    log.info("embed: %s on %s", model.version, device)
+    run.model_version = model.version
+    removed = _remove_stale(store)
+    copied = _copy_known(store, model)
+    began = time.monotonic()
+    computed, failed = _compute_missing(store, model, device, settings)
+    seconds = time.monotonic() - began
+    if computed:
+        run.seconds["embed.compute"] = seconds
+        copied += _copy_known(store, model)  # the twins of what was just computed
+    total = store.read(EMBEDDINGS).where(F.col("model_version") == model.version).count()
+    written = computed + copied
+    run.count(
+        "embed",
+        written=written,
+        copied=copied,
+        kept=total - written,
+        removed=removed,
+        failed=failed,
+    )
+
+
+def _remove_stale(store: Store) -> int:
+    """Remove the rows of pictures that their product no longer has, under any model version."""
+    pictures = _pictures(store)
+    rows = store.read(EMBEDDINGS).select(*EMBEDDINGS.key, "image_sha256")
+    stale = rows.join(pictures, on=["product_id", "image_sha256"], how="left_anti")
+    return store.remove(EMBEDDINGS, stale.select(*EMBEDDINGS.key))
+
+
+def _pictures(store: Store) -> DataFrame:
+    return store.read(IMAGES).select("product_id", F.col("sha256").alias("image_sha256"))
+
+
+def _embedded(store: Store, model: Model) -> DataFrame:
+    return store.read(EMBEDDINGS).where(F.col("model_version") == model.version)
+
+
+def _missing(store: Store, model: Model) -> DataFrame:
+    """Return product_id and image_sha256 of the pictures without a row, from keys alone."""
+    done = _embedded(store, model).select("product_id", "image_sha256")
+    return _pictures(store).join(done, on=["product_id", "image_sha256"], how="left_anti")
+
+
+def _copy_known(store: Store, model: Model) -> int:
+    """Give products whose very picture has an embedding already that embedding."""
+    done = _embedded(store, model)
+    donors = done.groupBy("image_sha256").agg(F.min("product_id").alias("donor"))
+    copies = _missing(store, model).join(donors, on="image_sha256", how="inner").persist()
+    count = copies.count()
+    if count:
+        values = done.drop("image_sha256").withColumnRenamed("product_id", "donor")
+        rows = copies.join(values, on="donor", how="inner").select(*EMBEDDINGS.names)
+        store.append(EMBEDDINGS, rows)
+    copies.unpersist()
+    return count
+
+
+def _compute_missing(
+    store: Store, model: Model, device: str, settings: EmbedSettings
+) -> tuple[int, int]:
+    """Compute each distinct missing picture once; return how many succeeded and failed."""
+    portions = _portions(_missing(store, model), settings.commit_every).persist()
+    computed, failed = 0, 0
+    sizes = portions.groupBy("portion").agg(
+        F.count("*").alias("size"),
+        F.min("product_id").alias("low"),
+        F.max("product_id").alias("high"),
+    )
+    weights = None
+    for portion in sizes.orderBy("portion").collect():
+        weights = weights or store.spark.sparkContext.broadcast(model)
+        # The range of ids lets Delta skip the files of `images` that hold none of them.
+        within = F.col("product_id").between(portion["low"], portion["high"])
+        wanted = portions.where(F.col("portion") == portion["portion"]).drop("portion")
+        pictures = store.read(IMAGES).where(within).select("product_id", "content")
+        pictures = pictures.join(F.broadcast(wanted), on="product_id", how="inner")
+        bad = _append_encoded(store, pictures, model, weights, device, settings)
+        computed, failed = computed + portion["size"] - bad, failed + bad
+        log.info("embed: %d pictures done", computed)
+    portions.unpersist()
+    return computed, failed
+
+
+def _portions(missing: DataFrame, size: int) -> DataFrame:
+    """Number the distinct pictures by their lowest product, `size` to a portion."""
+    pictures = missing.groupBy("image_sha256").agg(F.min("product_id").alias("product_id"))
+    place = F.row_number().over(Window.orderBy("product_id")) - 1
+    return pictures.withColumn("portion", F.floor(place / size))
+
+
+def _append_encoded(
+    store: Store,
+    pictures: DataFrame,
+    model: Model,
+    weights: "Broadcast[Model]",
+    device: str,
+    settings: EmbedSettings,
+) -> int:
+    """Encode and commit one portion; return how many pictures could not be decoded."""
+    observed = Observation()
+    accepted = F.lit(None) if model.threshold is None else F.lit(model.threshold)
+    results = encoded(pictures, weights, device, settings).observe(
+        observed, F.count("problem").alias("failed"), F.first("problem", True).alias("example")
+    )
+    rows = results.where("problem IS NULL").withColumns(
+        {
+            "model_version": F.lit(model.version),
+            "predicted_accepted": F.col("predicted_probability") >= accepted.cast("float"),
+        }
+    )
+    store.append(EMBEDDINGS, rows.select(*EMBEDDINGS.names))
+    if observed.get["failed"]:
+        log.warning("embed: a picture %s", observed.get["example"])
+    return int(observed.get["failed"])
+
+
+def encoded(
+    pictures: DataFrame, weights: "Broadcast[Model]", device: str, settings: EmbedSettings
+) -> DataFrame:
+    """Lift `encode_pictures`: a row per picture, in any order."""
+    spark = pictures.sparkSession
+    schema = to_arrow_schema(spark.createDataFrame([], _RESULTS).schema)
+    threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
+    encode = partial(
+        _encode_batches,
+        weights=weights,
+        device=device,
+        batch_size=settings.batch_size,
+        threads=threads,
+        schema=schema,
+    )
+    return pictures.select("product_id", "image_sha256", "content").mapInArrow(encode, _RESULTS)
+
+
+def _encode_batches(
+    batches: Batches,
+    weights: "Broadcast[Model]",
+    device: str,
+    batch_size: int,
+    threads: int,
+    schema: pa.Schema,
+) -> Iterator[pa.RecordBatch]:
+    model = weights.value
+    key = (model.version, device, batch_size)
+    if key not in _encoders:
+        _encoders.clear()
+        _encoders[key] = TorchEncoder(model, device, batch_size, threads)
+    decode = partial(as_pixels, preprocessing=model.preprocessing)
+    results = encode_pictures(_contents(batches), decode, _encoders[key], threads)
+    rows = (_result_row(*key, result) for key, result in results)
+    while portion := list(islice(rows, _RESULTS_PER_BATCH)):
+        yield pa.RecordBatch.from_pylist(portion, schema)
+
+
+def _contents(batches: Batches) -> Iterator[tuple[tuple[int, str], bytes]]:
+    for batch in batches:
+        for row in batch.to_pylist():
+            yield (row["product_id"], row["image_sha256"]), row["content"]
+
+
+def _result_row(product_id: int, image_sha256: str, result: Encoded | str) -> dict[str, Any]:
+    row: dict[str, Any] = {"product_id": product_id, "image_sha256": image_sha256}
+    if isinstance(result, str):
+        return row | {"problem": result}
+    return row | {
+        "embedding": result.embedding,
+        "predicted_article_type": result.article_type,
+        "predicted_probability": result.probability,
+    }

@@ -1,0 +1,21 @@
+"""The errors that end a job with one line and an exit status, and never with a stack trace."""
+
+
+class FashionrecError(Exception):
+    """Something a user can mend; the message names what and how. Exit status 1."""
+
+    exit_status = 1
+    run_status = "failed"
+
+
+class UsageError(FashionrecError):
+    """Wrong options or settings: nothing was started. Exit status 2."""
+
+    exit_status = 2
+
+
+class RefusedError(FashionrecError):
+    """The job could go on, but its result must not be published. Exit status 3."""
+
+    exit_status = 3
+    run_status = "refused"

@@ -1,0 +1,1 @@
+"""A catalogue folder becomes the tables products, images, rejects and files."""

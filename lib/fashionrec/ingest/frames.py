@@ -1,0 +1,138 @@
+"""The readers of this package lifted into DataFrames: one row per line, one row per file."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, fields
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+
+from fashionrec.errors import FashionrecError
+from fashionrec.ingest.examine import examine_entry
+from fashionrec.ingest.listing import Entry, list_catalogue, read_content
+from fashionrec.ingest.pictures import Limits
+from fashionrec.ingest.styles import COLUMNS, Header, LineRange, Record, line_ranges, read_records
+from fashionrec.tables import PRODUCTS
+
+Batches = Iterable[pa.RecordBatch]
+
+_STYLES = {c.name: c.type for c in PRODUCTS.columns if c.name in COLUMNS.values()}
+_LINES = (
+    "line BIGINT, raw STRING, reason STRING, "
+    "cells ARRAY<STRUCT<column: STRING, raw: STRING, reason: STRING>>, "
+    + ", ".join(f"{name} {kind}" for name, kind in _STYLES.items())
+)
+_RANGES = "offset BIGINT, length BIGINT, line BIGINT"
+_ENTRIES = pa.schema(
+    [
+        ("path", pa.string()),
+        ("kind", pa.string()),
+        ("product_id", pa.int64()),
+        ("size", pa.int64()),
+        ("mtime", pa.int64()),
+        ("archive", pa.string()),
+        ("offset", pa.int64()),
+        ("problem", pa.string()),
+    ]
+)
+_FINDINGS = "path STRING, sha256 STRING, problem STRING, facts MAP<STRING,STRING>"
+_FILES_PER_TASK = 2_000
+_ROWS_PER_BATCH = 10_000
+_BYTES_PER_BATCH = 64 << 20  # pictures of many megabytes travel in few at a time
+
+
+def lines_of(
+    spark: SparkSession, styles: Path, header: Header, null_values: Sequence[str]
+) -> DataFrame:
+    """Return every line of styles.csv but its header; `reason` is null where it is a product."""
+    ranges = [tuple(asdict(lines).values()) for lines in line_ranges(styles)]
+    schema = _arrow_schema(spark, _LINES)
+
+    def read(batches: Batches) -> Iterator[pa.RecordBatch]:
+        for row in _rows(batches):
+            records = read_records(styles, header, LineRange(**row), null_values)
+            yield from _as_batches(map(_line_row, records), schema)
+
+    frame = spark.createDataFrame(ranges, _RANGES).repartition(max(1, len(ranges)))
+    return frame.mapInArrow(read, _LINES)
+
+
+def entries_of(spark: SparkSession, folder: Path) -> DataFrame:
+    """Return the image entries and styles/*.json of the catalogue: names, sizes and times."""
+    batches = list(_as_batches(map(vars, list_catalogue(folder)), _ENTRIES))
+    return spark.createDataFrame(pa.Table.from_batches(batches, _ENTRIES))
+
+
+def examined(entries: DataFrame, folder: Path, limits: Limits) -> DataFrame:
+    """Read, hash and decode each entry: path, sha256, problem, facts."""
+    spark = entries.sparkSession
+    schema = _arrow_schema(spark, _FINDINGS)
+
+    def examine(batches: Batches) -> Iterator[pa.RecordBatch]:
+        rows = (_finding_row(entry, folder, limits) for entry in _entries(batches))
+        return _as_batches(rows, schema)
+
+    tasks = spark.sparkContext.defaultParallelism + entries.count() // _FILES_PER_TASK
+    return entries.repartition(tasks, "path").mapInArrow(examine, _FINDINGS)
+
+
+def with_content(entries: DataFrame, folder: Path, max_bytes: int) -> DataFrame:
+    """Add the bytes of each entry as `content`; they must still have the row's `sha256`."""
+    rows_schema = entries.withColumn("content", F.lit(None).cast("binary")).schema
+    schema = to_arrow_schema(rows_schema)
+
+    def read(batches: Batches) -> Iterator[pa.RecordBatch]:
+        portion: list[dict[str, Any]] = []
+        for row in _rows(batches):
+            portion.append({**row, "content": _read_unchanged(folder, row, max_bytes)})
+            if sum(len(r["content"]) for r in portion) > _BYTES_PER_BATCH or len(portion) == 1_000:
+                yield pa.RecordBatch.from_pylist(portion, schema)
+                portion = []
+        yield pa.RecordBatch.from_pylist(portion, schema)
+
+    return entries.mapInArrow(read, rows_schema)
+
+
+def _read_unchanged(folder: Path, row: dict[str, Any], max_bytes: int) -> bytes:
+    content = read_content(folder, _as_entry(row), max_bytes)
+    if hashlib.sha256(content).hexdigest() != row["sha256"]:
+        raise FashionrecError(f"{folder / row['path']}: changed while it was read: run again")
+    return content
+
+
+def _rows(batches: Batches) -> Iterator[dict[str, Any]]:
+    for batch in batches:
+        yield from batch.to_pylist()
+
+
+def _entries(batches: Batches) -> Iterator[Entry]:
+    return map(_as_entry, _rows(batches))
+
+
+def _as_entry(row: dict[str, Any]) -> Entry:
+    return Entry(**{field.name: row[field.name] for field in fields(Entry)})
+
+
+def _as_batches(rows: Iterator[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    while portion := list(islice(rows, _ROWS_PER_BATCH)):
+        yield pa.RecordBatch.from_pylist(portion, schema)
+
+
+def _arrow_schema(spark: SparkSession, ddl: str) -> pa.Schema:
+    return to_arrow_schema(spark.createDataFrame([], ddl).schema)
+
+
+def _line_row(record: Record) -> dict[str, Any]:
+    cells = [vars(cell) for cell in record.cells]
+    row = {"line": record.line, "raw": record.raw, "reason": record.reason, "cells": cells}
+    return row | record.values
+
+
+def _finding_row(entry: Entry, folder: Path, limits: Limits) -> dict[str, Any]:
+    finding = examine_entry(folder, entry, limits)
+    return vars(finding) | {"path": entry.path, "facts": list(finding.facts.items())}

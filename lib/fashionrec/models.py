@@ -1,0 +1,62 @@
+"""Which model version is current: a fact of the warehouse, kept in the table `models`."""
+
+import logging
+from datetime import UTC, datetime
+
+from fashionrec.config import project_home
+from fashionrec.embed.model import Model, load_model
+from fashionrec.errors import FashionrecError
+from fashionrec.store import Store
+from fashionrec.tables import MODELS
+
+log = logging.getLogger(__name__)
+
+CURRENT = "current"
+DEFAULT_MODEL = "models/fashion-base"
+
+
+def current_model(store: Store, wanted: str) -> Model:
+    """Return the model to use, and record it as the current one if it is not yet.
+
+    `wanted` is the setting `model`: "current", a folder, or torchvision:WEIGHTS.
+    """
+    row = store.read(MODELS).where("current").first()
+    if wanted != CURRENT:
+        model = load_model(wanted, project_home())
+    elif row is None:
+        model = load_model(DEFAULT_MODEL, project_home())
+    else:
+        model = load_model(row["path"], project_home())
+        if model.version != row["model_version"]:
+            raise FashionrecError(
+                f"{row['path']}: holds {model.version}, but the current model is "
+                f"{row['model_version']}: restore it, or name a model with --set model=FOLDER"
+            )
+    if row is None or row["model_version"] != model.version:
+        _promote(store, model)
+    return model
+
+
+def _promote(store: Store, model: Model) -> None:
+    """Make `model` the only current one, in one commit."""
+    log.info("models: %s is now current", model.version)
+    now = datetime.now(UTC)
+    new = (model.version, model.source, True, now, model.metrics)
+    others = store.read(MODELS).where(f"model_version <> '{model.version}'")
+    rows = store.spark.createDataFrame([new], others.schema)
+    retired = others.selectExpr(
+        "model_version", "path", "false AS current", "promoted_at", "metrics"
+    )
+    store.sync(MODELS, retired.unionByName(rows))
+
+
+def current_version(store: Store) -> str:
+    """Return the current model version.
+
+    Raises:
+        FashionrecError: the warehouse has none yet.
+    """
+    row = store.read(MODELS).where("current").first()
+    if row is None:
+        raise FashionrecError(f"{store.path(MODELS)}: no model is current yet: run embed first")
+    return str(row["model_version"])

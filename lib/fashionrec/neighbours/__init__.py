@@ -1,0 +1,1 @@
+"""Exact nearest neighbours by cosine: arrays in, arrays out, no Spark."""

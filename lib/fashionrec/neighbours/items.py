@@ -1,0 +1,183 @@
+"""Catalogue vectors made ready for search, and the queries that search them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fashionrec.neighbours.lowering import (
+    Floats,
+    Lowering,
+    as_tensor,
+    lower,
+    lowered_columns,
+    norms_of,
+)
+
+Ints = NDArray[np.int64]
+Precision = Literal["auto", "bf16", "fp32"]
+
+# Past this norm the slack of `certificate` no longer covers float64 summation.
+MAX_NORM = 256.0
+# Tiles are whole groups of columns wide; see `firstpass`.
+GROUP = 64
+_CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class Items:
+    """A catalogue: float32 `vectors` [m, d], unique int64 `ids` [m], their order `by_id`, and the
+    lowered form that the first pass multiplies.
+
+    `norms` and `errors`, float64 [m], are those of `LoweredRows`; `copy` is None where the
+    stored float32 rows are used as they are.
+    """
+
+    vectors: Floats
+    ids: Ints
+    by_id: Ints
+    lowering: Lowering
+    norms: torch.Tensor
+    errors: torch.Tensor
+    copy: torch.Tensor | None
+
+    def tile(self, start: int, stop: int) -> torch.Tensor:
+        """Lowered rows start to stop, then zero rows up to whole groups."""
+        if self.copy is not None:
+            return self.copy[start : start + padded(stop - start)]
+        rows = as_tensor(self.vectors[start:stop]).to(self.lowering.device)
+        missing = padded(len(rows)) - len(rows)
+        return torch.nn.functional.pad(rows, (0, 0, 0, missing)) if missing else rows
+
+    def positions_of(self, ids: Ints) -> Ints:
+        """Position of each id, int64; -1 where the catalogue lacks it."""
+        if not len(self.ids):
+            return np.full(len(ids), -1, np.int64)
+        slots = np.searchsorted(self.ids, ids, sorter=self.by_id).clip(max=len(self.ids) - 1)
+        positions = self.by_id[slots]
+        return np.where(self.ids[positions] == ids, positions, -1).astype(np.int64)
+
+    def as_stored(self) -> "Items":
+        """The same catalogue, searched by its float32 rows."""
+        norms = self.norms + self.errors + norms_of(self.lowering.mean[None])
+        stored = _as_they_are(self.vectors, self.lowering.device)
+        return replace(
+            self, lowering=stored, norms=norms, errors=torch.zeros_like(norms), copy=None
+        )
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Query `vectors` [n, d]; `own`: position of the same id among the items, or -1;
+    `index`: the row of the caller's array each came from."""
+
+    vectors: Floats
+    own: Ints
+    index: Ints
+
+    def take(self, rows: Ints) -> "Queries":
+        """The queries at `rows`."""
+        return Queries(self.vectors[rows], self.own[rows], self.index[rows])
+
+
+def prepare_items(
+    vectors: Floats, ids: Ints, *, precision: Precision = "auto", device: str = "cpu"
+) -> Items:
+    """Check a catalogue and lower it once, for any number of searches.
+
+    `vectors` is float32 [m, d], near unit length, and may be a read-only memory map; `ids` is
+    int64 [m]. bf16 costs 2 * m * d bytes of memory, fp32 none. Precision decides the time of a
+    search, never its result; "auto" takes bf16 where the processor multiplies it natively.
+    Raises ValueError for NaN, infinity, a norm above 256, or an id that is there twice.
+    """
+    check_vectors("items", vectors, ids)
+    by_id = np.argsort(ids, kind="stable")
+    _check_unique(ids[by_id])
+    place = torch.device(device)
+    mean = _mean(vectors)
+    use_bf16 = precision == "bf16" or (precision == "auto" and _multiplies_bf16(place))
+    lowering = Lowering(torch.bfloat16, place, mean) if use_bf16 else _as_they_are(vectors, place)
+    copy = _empty_copy(vectors, lowering)
+    norms, errors = _lower_into(copy, vectors, lowering)
+    return Items(vectors, ids, by_id, lowering, norms, errors, copy)
+
+
+def padded(columns: int) -> int:
+    """The width of a tile that holds so many columns."""
+    return -(-columns // GROUP) * GROUP
+
+
+def check_vectors(name: str, vectors: Floats, ids: Ints) -> None:
+    """Raise ValueError unless vectors are float32 [n, d] with an int64 id each."""
+    if vectors.ndim != 2 or vectors.dtype != np.float32 or not vectors.shape[1]:
+        raise ValueError(f"{name} must be float32 [n, d]; they are {vectors.dtype} {vectors.shape}")
+    if ids.shape != (len(vectors),) or ids.dtype != np.int64:
+        raise ValueError(
+            f"{len(vectors)} {name} need as many int64 ids; there are {ids.shape} {ids.dtype}"
+        )
+    if len(ids) and ids.min() < 0:
+        raise ValueError(f"{name} have the id {ids.min()}; ids start at 0, as -1 pads the lists")
+
+
+def check_norms(name: str, index: Ints, norms: torch.Tensor) -> None:
+    """Raise ValueError naming the first row, by `index`, of a norm that is not at most MAX_NORM."""
+    bad = torch.nonzero(~(norms <= MAX_NORM))
+    if len(bad):
+        row = int(bad[0])
+        raise ValueError(
+            f"{name} row {index[row]} has norm {norms[row]:.4g}, not {MAX_NORM} at most"
+        )
+
+
+def _check_unique(ordered: Ints) -> None:
+    twice = np.flatnonzero(ordered[1:] == ordered[:-1])
+    if len(twice):
+        raise ValueError(f"item id {ordered[twice[0]]} is there more than once")
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return True
+    can = torch.cpu.get_capabilities()
+    return bool(can.get("amx_bf16") or can.get("avx512_bf16"))
+
+
+def _chunks(vectors: Floats) -> Iterator[slice]:
+    return (slice(i, i + _CHUNK) for i in range(0, len(vectors), _CHUNK))
+
+
+def _mean(vectors: Floats) -> torch.Tensor:
+    total = torch.zeros(vectors.shape[1], dtype=torch.float64)
+    for part in _chunks(vectors):
+        rows = as_tensor(vectors[part])
+        check_norms("items", part.start + np.arange(len(rows)), norms_of(rows))
+        total += rows.sum(0)
+    return (total / max(len(vectors), 1)).float()
+
+
+def _as_they_are(vectors: Floats, device: torch.device) -> Lowering:
+    return Lowering(torch.float32, device, torch.zeros(vectors.shape[1]))
+
+
+def _lower_into(
+    copy: torch.Tensor | None, vectors: Floats, lowering: Lowering
+) -> tuple[torch.Tensor, torch.Tensor]:
+    norms = torch.zeros(len(vectors), dtype=torch.float64)
+    errors = torch.zeros_like(norms)
+    for part in _chunks(vectors):
+        rows = lower(vectors[part], lowering, "item")
+        norms[part], errors[part] = rows.norms, rows.errors
+        if copy is not None:
+            copy[part.start : part.start + len(rows.matrix)] = rows.matrix
+    return norms, errors
+
+
+def _empty_copy(vectors: Floats, lowering: Lowering) -> torch.Tensor | None:
+    if lowering.dtype == torch.float32:
+        return None
+    # Zero rows at the end let the last tile, wherever it starts, be whole groups wide.
+    shape = (len(vectors) + GROUP, lowered_columns(vectors.shape[1], lowering.dtype))
+    return torch.zeros(shape, dtype=lowering.dtype, device=lowering.device)

@@ -1,0 +1,188 @@
+"""Exact top-k by cosine: a cheap pass proves most items out, the rest are scored exactly."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fashionrec.neighbours.certificate import Bounds, bounds_of
+from fashionrec.neighbours.exact import pair_similarities, scan
+from fashionrec.neighbours.firstpass import Allowed, Candidates, score_tiles, self_tiles
+from fashionrec.neighbours.items import (
+    Ints,
+    Items,
+    Queries,
+    check_norms,
+    check_vectors,
+    padded,
+)
+from fashionrec.neighbours.lists import Pairs, TopK, listed, ranked, stacked
+from fashionrec.neighbours.lowering import Floats, lower
+
+# The float32 pass has a far smaller bound; queries it cannot settle have that many near ties.
+_MORE = 16
+_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to search: k, score `tile` [rows, columns], `candidates` a query may have, and the rule
+    `allowed(query rows, item rows) -> bool [queries, items]`."""
+
+    k: int
+    tile: tuple[int, int]
+    candidates: int
+    allowed: Allowed | None = None
+
+    @property
+    def most(self) -> int:
+        """Candidates past which a query is given up; fewer than a few k would give up all."""
+        return max(self.candidates, 4 * self.k)
+
+    def __post_init__(self) -> None:
+        if self.k < 1 or min(self.tile) < 1 or self.candidates < 1:
+            raise ValueError(f"k, tile and candidates must be at least 1; they are {self}")
+        if torch.get_float32_matmul_precision() != "highest":
+            raise ValueError(
+                "float32 products must be full: torch's float32_matmul_precision must be "
+                f"'highest'; it is {torch.get_float32_matmul_precision()!r}"
+            )
+
+
+def top_k(
+    queries: Floats,
+    query_ids: Ints,
+    items: Items,
+    k: int,
+    *,
+    tile: tuple[int, int] = (1024, 8192),
+    candidates: int = 256,
+    allowed: Allowed | None = None,
+) -> TopK:
+    """The k most similar items of each query, without the item of the query's own id.
+
+    `queries` is float32 [n, d], near unit length; `items` comes from `prepare_items`. Similarity
+    is `exact.similarities`; ties go to the lower id. A list is short only where fewer than k items
+    qualify. Tile, candidates, precision, threads and order do not change the lists.
+    `allowed(query rows, item rows)` returns a bool mask [queries, items] of pairs that may be
+    listed. Raises ValueError for NaN, infinity or a norm above 256, naming the row.
+    """
+    search = Search(k, tile, candidates, allowed)
+    check_vectors("queries", queries, query_ids)
+    if queries.shape[1] != items.vectors.shape[1]:
+        raise ValueError(f"queries are {queries.shape[1]} long, items {items.vectors.shape[1]}")
+    own = items.positions_of(query_ids)
+    index = np.arange(len(queries))
+    blocks = (slice(i, i + tile[0]) for i in range(0, len(queries), tile[0]))
+    lists = [_search(Queries(queries[b], own[b], index[b]), items, search) for b in blocks]
+    return stacked(lists, k)
+
+
+def self_top_k(items: Items, k: int, *, tile: int = 4096, candidates: int = 256) -> TopK:
+    """`top_k` of every item among the others, at half the products: each serves both its items.
+
+    Memory grows with the number of items times their candidates, some twenty bytes each.
+    """
+    tile = padded(tile)
+    search = Search(k, (tile, tile), candidates)
+    bounds = bounds_of(items.norms, items.errors, items)
+    found = Candidates(bounds, k, search.most, items.lowering.device)
+    for rows, columns, scores in self_tiles(items, tile):
+        found.add(scores, rows, columns.start)
+        if columns.start > rows.start:
+            found.add(scores[:, : columns.stop - columns.start].T, columns, rows.start)
+    pairs, complete = found.pairs()
+    blocks = (slice(i, i + _BLOCK) for i in range(0, len(items.ids), _BLOCK))
+    lists = [_settled_block(b, pairs, complete, bounds, items, search) for b in blocks]
+    return stacked(lists, k)
+
+
+def _settled_block(
+    block: slice,
+    pairs: Pairs,
+    complete: NDArray[np.bool_],
+    bounds: Bounds,
+    items: Items,
+    search: Search,
+) -> TopK:
+    index = np.arange(len(items.ids))[block]
+    queries = Queries(items.vectors[block], index, index)
+    first, last = np.searchsorted(pairs.rows, [index[0], index[-1] + 1])
+    mine = pairs.take(np.arange(first, last)).shifted(-block.start)
+    found = _settled(mine, bounds.part(block), queries, items, search.k)
+    return _redone(found, complete[block], queries, items, search)
+
+
+def _search(queries: Queries, items: Items, search: Search) -> TopK:
+    found, complete = _pass(queries, items, search)
+    return _redone(found, complete, queries, items, search)
+
+
+def _redone(
+    found: TopK, complete: NDArray[np.bool_], queries: Queries, items: Items, search: Search
+) -> TopK:
+    """The lists, with those that were given up redone by float32 products."""
+    found.certified[:] = complete
+    rest = np.flatnonzero(~complete)
+    if len(rest):
+        found.put(rest, _search_stored(queries.take(rest), items, search))
+    return found
+
+
+def _search_stored(queries: Queries, items: Items, search: Search) -> TopK:
+    wider = replace(search, candidates=search.candidates * _MORE)
+    found, complete = _pass(queries, items.as_stored(), wider)
+    for row in np.flatnonzero(~complete):
+        query = queries.take(np.array([row]))
+        found.put(np.array([row]), scan(query, items, search.k, _may_list(query, items, search)))
+    return found
+
+
+def _may_list(query: Queries, items: Items, search: Search) -> NDArray[np.bool_]:
+    columns = np.arange(len(items.ids))
+    other: NDArray[np.bool_] = columns != query.own[0]
+    return other & search.allowed(query.index, columns)[0] if search.allowed else other
+
+
+def _pass(queries: Queries, items: Items, search: Search) -> tuple[TopK, NDArray[np.bool_]]:
+    """Lists of the queries that a first pass proves, and which those are."""
+    lowered = lower(queries.vectors, items.lowering, "query")
+    check_norms("queries", queries.index, lowered.norms)
+    bounds = bounds_of(lowered.norms, lowered.errors, items)
+    found = Candidates(bounds, search.k, search.most, items.lowering.device)
+    everyone = slice(0, len(queries.index))
+    width = search.tile[1]
+    for start, scores in score_tiles(lowered.matrix, queries, items, width, search.allowed):
+        found.add(scores, everyone, start)
+    pairs, complete = found.pairs()
+    return _settled(pairs, bounds, queries, items, search.k), complete
+
+
+def _settled(pairs: Pairs, bounds: Bounds, queries: Queries, items: Items, k: int) -> TopK:
+    """Lists from candidates. The k best by score give each query a similarity to beat, which
+    spares most of the others an exact score."""
+    order, ranks = ranked(pairs.rows, pairs.columns, pairs.scores)
+    first, rest = pairs.take(order[ranks < k]), pairs.take(order[ranks >= k])
+    exact = _rescored(first, queries, items)
+    rest = rest.take(_may_beat(rest, bounds, _kth(exact, k, len(queries.index))))
+    return listed(exact.and_also(_rescored(rest, queries, items)), items.ids, k, len(queries.index))
+
+
+def _rescored(pairs: Pairs, queries: Queries, items: Items) -> Pairs:
+    scores = pair_similarities(queries.vectors, pairs.rows, items.vectors, pairs.columns)
+    return Pairs(pairs.rows, pairs.columns, scores)
+
+
+def _kth(pairs: Pairs, k: int, count: int) -> Floats:
+    """The least of each query's k similarities; -1, which all reach, for one of fewer."""
+    least = np.full(count, 1.0, np.float32)
+    np.minimum.at(least, pairs.rows, pairs.scores)
+    least[np.bincount(pairs.rows, minlength=count) < k] = -1.0
+    return least
+
+
+def _may_beat(pairs: Pairs, bounds: Bounds, beat: Floats) -> NDArray[np.bool_]:
+    needed = bounds.score_at_least(torch.from_numpy(beat).double()).float().numpy()
+    may: NDArray[np.bool_] = pairs.scores >= needed[pairs.rows]
+    return may

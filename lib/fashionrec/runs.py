@@ -1,0 +1,90 @@
+"""The record of a run: its steps on the screen, its counts and seconds in the table `runs`."""
+
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pyspark.sql.types import StructType
+
+from fashionrec.errors import FashionrecError
+from fashionrec.store import Store
+from fashionrec.tables import RUNS
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Run:
+    """One run while it goes on."""
+
+    run_id: str
+    job: str
+    started_at: datetime
+    versions_read: dict[str, int]
+    counts: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    model_version: str | None = None
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step of the flow and say on the log when it begins and ends."""
+        log.info("%s: begins", name)
+        began = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - began
+        log.info("%s: done in %.1f s", name, self.seconds[name])
+
+    def count(self, step: str, **counts: int) -> None:
+        """Record what a step counted, and say it on the log."""
+        self.counts |= {f"{step}.{what}": count for what, count in counts.items()}
+        log.info(
+            "%s: %s", step, ", ".join(f"{n:,} {w.replace('_', ' ')}" for w, n in counts.items())
+        )
+
+
+def new_run_id() -> str:
+    """Return an id that sorts by time: 20261124T020000-9f3c."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
+@contextmanager
+def recorded(store: Store, job: str, run_id: str | None = None) -> Iterator[Run]:
+    """Run a job's steps between two records in `runs`: 'running', then how it ended."""
+    store.create_missing()
+    run = Run(run_id or new_run_id(), job, datetime.now(UTC), store.versions())
+    log.info("run %s of %s in %s", run.run_id, job, store.warehouse)
+    _write(store, run, "running")
+    try:
+        yield run
+    except BaseException as error:  # Ctrl-C as well: the record must not stay 'running'
+        status = error.run_status if isinstance(error, FashionrecError) else "failed"
+        _write(store, run, status, message=str(error) or type(error).__name__)
+        raise
+    _write(store, run, "succeeded")
+
+
+def _write(store: Store, run: Run, status: str, message: str | None = None) -> None:
+    written = {
+        name: version
+        for name, version in store.versions().items()
+        if name != RUNS.name and version != run.versions_read.get(name)
+    }
+    row = (
+        run.run_id,
+        run.job,
+        status,
+        run.started_at,
+        None if status == "running" else datetime.now(UTC),
+        run.counts,
+        run.seconds,
+        run.versions_read,
+        written,
+        run.model_version,
+        message,
+    )
+    schema: StructType = store.read(RUNS).schema
+    store.put(RUNS, store.spark.createDataFrame([row], schema))

@@ -1,0 +1,37 @@
+"""The Spark session of a job."""
+
+from pyspark.sql import SparkSession
+
+from fashionrec.errors import FashionrecError
+
+# What the code cannot do without; conf/spark-defaults.conf only tunes.
+_PROPERTIES = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+
+
+def spark_session(job: str) -> SparkSession:
+    """Return a session with Delta, made by spark-submit or running already.
+
+    Raises:
+        FashionrecError: Delta's jars are not on Spark's class path.
+    """
+    builder = SparkSession.builder.appName(f"fashionrec {job}")
+    for name, value in _PROPERTIES.items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    try:
+        spark._jvm.java.lang.Class.forName(  # type: ignore[union-attr]
+            "io.delta.sql.DeltaSparkSessionExtension",
+            False,
+            spark._jvm.java.lang.Thread.currentThread().getContextClassLoader(),  # type: ignore[union-attr]
+        )
+    except Exception as error:  # py4j wraps Java's ClassNotFoundException
+        raise FashionrecError(
+            "Delta Lake is not on Spark's class path: run the job with ./spark-submit.sh, or give "
+            "spark-submit --packages io.delta:delta-spark_2.13:4.0.1"
+        ) from error
+    return spark

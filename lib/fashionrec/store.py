@@ -1,0 +1,279 @@
+"""The one place that reads and writes Delta tables.
+
+A write changes only rows that differ, and where nothing differs it makes no commit: Delta rewrites
+matched files even where a MERGE clause's condition is false. What a step needs to know in order to
+go on is committed with its output, as Delta's userMetadata.
+"""
+
+import json
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import pyarrow.dataset as ds
+from delta.tables import DeltaTable
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from fashionrec import tables
+from fashionrec.errors import FashionrecError
+from fashionrec.tables import Table
+
+CHANGE = "_change"  # the column of `changes` that says insert, update or delete
+_USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+
+# Any Delta reader can read these tables: neither deletion vectors nor column mapping.
+_PROPERTIES = {
+    "delta.enableChangeDataFeed": "true",
+    "delta.enableDeletionVectors": "false",
+    "delta.columnMapping.mode": "none",
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows that a write added, changed and removed."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    @property
+    def total(self) -> int:
+        """All rows that differ from before."""
+        return self.inserted + self.updated + self.deleted
+
+
+class Store:
+    """The Delta tables of one warehouse folder."""
+
+    def __init__(self, spark: SparkSession, warehouse: str | Path) -> None:
+        self.spark = spark
+        self.warehouse = str(warehouse)
+
+    def path(self, table: Table) -> str:
+        """Return where the table lies."""
+        return f"{self.warehouse}/{table.name}"
+
+    def exists(self, table: Table) -> bool:
+        """Say whether the table has been created."""
+        return deltalake.DeltaTable.is_deltatable(self.path(table))
+
+    def create_missing(self) -> None:
+        """Create the tables that are not there yet, with their comments.
+
+        Raises:
+            FashionrecError: a folder of the warehouse holds something else than our table.
+        """
+        for table in tables.ALL:
+            if self.exists(table):
+                self._check_columns(table)
+            elif Path(self.path(table)).exists() and any(Path(self.path(table)).iterdir()):
+                raise FashionrecError(
+                    f"{self.path(table)}: is not a Delta table, so this is no warehouse of ours: "
+                    "give another folder with --warehouse"
+                )
+            else:
+                self._create(table)
+
+    def read(self, table: Table) -> DataFrame:
+        """Return the table as it is now."""
+        if not self.exists(table):
+            raise FashionrecError(
+                f"{self.path(table)}: there is no such table yet: run nightly first"
+            )
+        return self.spark.read.format("delta").load(self.path(table))
+
+    def version(self, table: Table) -> int:
+        """Return the table's latest version, -1 where it does not exist."""
+        return self._snapshot(table).version() if self.exists(table) else -1
+
+    def versions(self) -> dict[str, int]:
+        """Return the latest version of every table that exists."""
+        return {table.name: self.version(table) for table in tables.ALL if self.exists(table)}
+
+    def is_empty(self, table: Table) -> bool:
+        """Say whether the table has no data file, from its log alone."""
+        return not self._snapshot(table).file_uris()
+
+    def state(self, table: Table) -> dict[str, Any]:
+        """Return what the last commit that left a state said; {} where none did."""
+        for commit in self._snapshot(table).history():
+            if "userMetadata" in commit:
+                return dict(json.loads(commit["userMetadata"]))
+        return {}
+
+    def scan(
+        self, table: Table, version: int, columns: Sequence[str], where: dict[str, str]
+    ) -> ds.Scanner:
+        """Return columns of one table version for the driver, rows filtered by column = value."""
+        dataset = deltalake.DeltaTable(self.path(table), version=version).to_pyarrow_dataset()
+        condition = reduce(
+            operator.and_, (ds.field(name) == value for name, value in where.items())
+        )
+        return dataset.scanner(columns=list(columns), filter=condition)
+
+    def append(self, table: Table, rows: DataFrame, state: dict[str, Any] | None = None) -> None:
+        """Add rows that are known to be new."""
+        with self._committing(state):
+            exact(rows, table).write.format("delta").mode("append").save(self.path(table))
+
+    def put(self, table: Table, row: DataFrame) -> None:
+        """Add one row, or replace the one that has the same key, in one commit."""
+        key = row.select(*table.key).first()
+        assert key is not None
+        condition = " AND ".join(f"{name} = '{value}'" for name, value in key.asDict().items())
+        writer = exact(row, table).coalesce(1).write.format("delta").mode("overwrite")
+        writer.option("replaceWhere", condition).save(self.path(table))
+
+    def remove(self, table: Table, keys: DataFrame) -> int:
+        """Remove the rows with these keys; no commit where there are none."""
+        count = keys.count()
+        if count:
+            on = " AND ".join(f"old.{key} = gone.{key}" for key in table.key)
+            target = DeltaTable.forPath(self.spark, self.path(table)).alias("old")
+            target.merge(keys.alias("gone"), on).whenMatchedDelete().execute()
+        return count
+
+    def changes(self, table: Table, rows: DataFrame, compare: Sequence[str]) -> DataFrame:
+        """Return the rows by which the table differs from `rows`, with a column `_change`.
+
+        `rows` need hold only the key and the columns to `compare`; further ones are carried along.
+        Deleted rows have a key and nulls.
+        """
+        old = self.read(table).select(*table.key, *compare).alias("old")
+        new = rows.alias("new")
+        same_key = _all(F.col(f"old.{k}") == F.col(f"new.{k}") for k in table.key)
+        same_row = _all(_equal(f"old.{c}", f"new.{c}", table) for c in compare)
+        change = (
+            F.when(F.col(f"old.{table.key[0]}").isNull(), "insert")
+            .when(F.col(f"new.{table.key[0]}").isNull(), "delete")
+            .when(~same_row, "update")
+        )
+        keys = [F.coalesce(f"new.{k}", f"old.{k}").alias(k) for k in table.key]
+        others = [F.col(f"new.{c}") for c in rows.columns if c not in table.key]
+        joined = new.join(old, on=same_key, how="full_outer")
+        return joined.select(change.alias(CHANGE), *keys, *others).where(F.col(CHANGE).isNotNull())
+
+    def apply(
+        self,
+        table: Table,
+        changes: DataFrame,
+        written: Written,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        """Write `changes` (whole rows with a column `_change`) in one commit, or none if empty."""
+        if not written.total:
+            return
+        if self.is_empty(table):
+            self.append(table, changes.drop(CHANGE), state)
+        else:
+            self._merge(table, changes, state)
+
+    def sync(
+        self,
+        table: Table,
+        rows: DataFrame,
+        *,
+        ignore: Sequence[str] = (),
+        state: dict[str, Any] | None = None,
+    ) -> Written:
+        """Make the table hold exactly `rows`, writing only those that differ.
+
+        Columns to `ignore` (such as the run that last changed a row) do not make a row differ.
+        """
+        compare = [name for name in table.names if name not in (*table.key, *ignore)]
+        changes = self.changes(table, exact(rows, table), compare).persist()
+        try:
+            written = count_changes(changes)
+            self.apply(table, changes, written, state)
+            return written
+        finally:
+            changes.unpersist()
+
+    def _merge(self, table: Table, changes: DataFrame, state: dict[str, Any] | None) -> None:
+        exact(changes.drop(CHANGE), table)
+        on = " AND ".join(f"old.{key} = new.{key}" for key in table.key)
+        values = {name: f"new.{name}" for name in table.names}
+        with self._committing(state):
+            (
+                DeltaTable.forPath(self.spark, self.path(table))
+                .alias("old")
+                .merge(changes.alias("new"), on)
+                .whenMatchedDelete(f"new.{CHANGE} = 'delete'")
+                .whenMatchedUpdate(set=values)  # type: ignore[arg-type]
+                .whenNotMatchedInsert(f"new.{CHANGE} <> 'delete'", values)  # type: ignore[arg-type]
+                .execute()
+            )
+
+    def _create(self, table: Table) -> None:
+        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table))
+        builder = builder.comment(table.comment)
+        for column in table.columns:
+            builder = builder.addColumn(
+                column.name,
+                column.type,
+                nullable=column.name not in table.key,
+                comment=column.comment,
+            )
+        for name, value in _PROPERTIES.items():
+            builder = builder.property(name, value)
+        builder.execute()
+
+    def _check_columns(self, table: Table) -> None:
+        found = [field.name for field in self._snapshot(table).schema().fields]
+        if found != table.names:
+            raise FashionrecError(
+                f"{self.path(table)}: has the columns {found}, this version of fashionrec needs "
+                f"{table.names}: give another folder with --warehouse"
+            )
+
+    def _snapshot(self, table: Table) -> deltalake.DeltaTable:
+        return deltalake.DeltaTable(self.path(table))
+
+    @contextmanager
+    def _committing(self, state: dict[str, Any] | None) -> Iterator[None]:
+        if state is None:
+            yield
+            return
+        self.spark.conf.set(_USER_METADATA, json.dumps(state))
+        try:
+            yield
+        finally:
+            self.spark.conf.unset(_USER_METADATA)
+
+
+def count_changes(changes: DataFrame) -> Written:
+    """Count the rows of `changes` by kind."""
+    counts = {row[0]: row[1] for row in changes.groupBy(CHANGE).count().collect()}
+    return Written(*(counts.get(kind, 0) for kind in ("insert", "update", "delete")))
+
+
+def exact(rows: DataFrame, table: Table) -> DataFrame:
+    """Return `rows` with the table's columns in order.
+
+    Raises:
+        TypeError: names or types differ. `DataFrame.to` would silently fill nulls and cast.
+    """
+    found = {field.name: field.dataType.simpleString() for field in rows.schema.fields}
+    wanted = {column.name: column.type.lower() for column in table.columns}
+    if found != wanted:
+        raise TypeError(f"{table.name} needs {wanted}; the rows have {found}")
+    return rows.select(*table.names)
+
+
+def _all(conditions: Iterable[Column]) -> Column:
+    return reduce(lambda left, right: left & right, conditions)
+
+
+def _equal(left: str, right: str, table: Table) -> Column:
+    """Compare null-safely; Spark cannot compare maps, but their sorted entries."""
+    kinds = {column.name: column.type for column in table.columns}
+    if kinds[left.split(".")[1]].startswith("MAP"):
+        return F.sort_array(F.map_entries(left)).eqNullSafe(F.sort_array(F.map_entries(right)))
+    return F.col(left).eqNullSafe(F.col(right))

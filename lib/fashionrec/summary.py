@@ -1,0 +1,79 @@
+"""What nightly prints at its end: figures, an example, and what to try next."""
+
+from pathlib import Path
+
+from pyspark.sql import functions as F
+
+from fashionrec.lookup import format_neighbours
+from fashionrec.runs import Run
+from fashionrec.store import Store
+from fashionrec.tables import RECOMMENDATIONS, REJECTS
+
+
+def print_summary(store: Store, run: Run, catalogue: Path) -> None:
+    """Print the night to stdout."""
+    print(f"\n{_headline(run)} (run {run.run_id})\n")
+    for label, text in _figures(store, run, catalogue):
+        print(f"  {label:<16}{text}")
+    example = _example(store)
+    if example is not None:
+        product_id, rows = example
+        print(f"\n{format_neighbours(rows)}\n\nTry next:")
+        for command in (f"lookup {product_id}", f'sql "{_QUERY}"', "nightly --catalogue FOLDER"):
+            print(f"  ./spark-submit.sh {command}")
+
+
+_QUERY = "SELECT source, reason, count(*) AS n FROM rejects GROUP BY ALL ORDER BY n DESC"
+
+
+def _headline(run: Run) -> str:
+    changed = sum(n for name, n in run.counts.items() if name.endswith(("_changed", ".written")))
+    return "The night is done" if changed else "The night is done: nothing had changed"
+
+
+def _figures(store: Store, run: Run, catalogue: Path) -> list[tuple[str, str]]:
+    counts, seconds = run.counts, run.seconds
+    speed = ""
+    if "embed.compute" in seconds:
+        computed = counts["embed.written"] - counts["embed.copied"]
+        speed = f", {computed / seconds['embed.compute']:,.0f} images/s with start-up"
+    steps = ("ingest", "embed", "neighbours", "publish")
+    times = ", ".join(f"{step} {seconds[step]:.1f}" for step in steps)
+    lines = [
+        ("catalogue", str(catalogue)),
+        ("products", f"{counts['ingest.products']:,} of {counts['ingest.lines']:,} lines"),
+        ("images", f"{counts['ingest.images']:,} of {counts['ingest.image_entries']:,} entries"),
+        (
+            "embeddings",
+            f"{counts['embed.written']:,} written, {counts['embed.kept']:,} kept{speed}",
+        ),
+        (
+            "neighbours",
+            f"{_lists(store):,} lists, {counts['neighbours.rows_changed']:,} rows changed",
+        ),
+        ("recommendations", f"{counts['publish.rows_changed']:,} rows changed"),
+        ("seconds", f"{times}, all {sum(seconds[step] for step in steps):.1f}"),
+        ("tables", store.warehouse),
+    ]
+    return lines[:3] + _rejects(store) + lines[3:]
+
+
+def _lists(store: Store) -> int:
+    return store.read(RECOMMENDATIONS).where("rank = 1").count()
+
+
+def _rejects(store: Store) -> list[tuple[str, str]]:
+    reasons = store.read(REJECTS).groupBy("source", "reason").count()
+    rows = reasons.orderBy(F.desc("count"), "source", "reason").limit(20).collect()
+    lines = [f"{row['count']:>4} {row['source']}: {row['reason']}" for row in rows] or ["none"]
+    return [("rejects" if i == 0 else "", line) for i, line in enumerate(lines)]
+
+
+def _example(store: Store) -> tuple[int, list[dict[str, object]]] | None:
+    """Return the product with the lowest id that has a list, and the list."""
+    published = store.read(RECOMMENDATIONS)
+    row = published.agg(F.min("product_id")).first()
+    if row is None or row[0] is None:
+        return None
+    rows = published.where(F.col("product_id") == row[0]).orderBy("list", "rank").collect()
+    return int(row[0]), [r.asDict() for r in rows]

@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# ./spark-submit.sh JOB [options]: sets up what is missing, then runs jobs/JOB.py under Spark's own
+# spark-submit. `./spark-submit.sh help` lists the jobs.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+venv=$root/.venv
+python=$venv/bin/python
+jars=$root/.jars
+delta_package=io.delta:delta-spark_2.13:4.0.1
+plain_jobs=" lookup make_sample "   # these need no JVM
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "error: $1"; exit "${2:-1}"; }
+
+usage() {
+  cat <<EOF
+Usage: ./spark-submit.sh JOB [options]
+
+  nightly             ingest, embed, neighbours, publish; draws a sample catalogue where none is given
+  ingest, embed, neighbours, publish
+                      one step of it
+  lookup PRODUCT_ID   a product's published neighbours
+  sql "SELECT ..."    query the tables
+  make-sample         draw the sample catalogue
+  setup               only install what is missing
+  test [pytest ...]   format check, lint, types, all tests
+
+Every job takes --help, --config FILE, --set key=value, --catalogue PATH and --warehouse PATH.
+--no-install (or NO_INSTALL=1) forbids any set-up. MASTER=spark://... runs on a cluster (default: local[*]).
+Options of Spark's own spark-submit (--conf, --driver-memory, --packages, ...) are passed on to it.
+EOF
+}
+
+# --- set-up -------------------------------------------------------------------------------------
+
+java_major() { "$1" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -n 1; }
+
+find_java() {  # prints the home of a Java 17 or 21
+  local candidate
+  for candidate in "${JAVA_HOME:-}" "$(dirname "$(dirname "$(readlink -f "$(command -v java || true)")")")" \
+                   /usr/lib/jvm/* /opt/java/* /Library/Java/JavaVirtualMachines/*/Contents/Home; do
+    [ -x "$candidate/bin/java" ] || continue
+    case "$(java_major "$candidate/bin/java")" in 17 | 21) printf '%s\n' "$candidate"; return 0 ;; esac
+  done
+  return 1
+}
+
+install_java() {
+  command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || fail \
+    "Spark needs Java 17 or 21 and none was found: install one (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME"
+  say "set-up: installing openjdk-17-jre-headless"
+  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y openjdk-17-jre-headless; } >&2 \
+    || fail "openjdk-17-jre-headless could not be installed: install Java 17 or 21 by hand or set JAVA_HOME"
+}
+
+find_python() {
+  local candidate
+  for candidate in python3.11 python3 python; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+      command -v "$candidate"; return 0
+    fi
+  done
+  fail "Python 3.11 was not found: install it (Debian: apt-get install python3.11-venv)"
+}
+
+# An environment holds absolute paths, so a moved checkout needs a new one as well.
+environment_stamp() { { printf '%s\n' "$root"; cat "$root/requirements.txt"; } | cksum; }
+
+environment_ready() { [ "$(cat "$venv/stamp" 2>/dev/null)" = "$(environment_stamp)" ]; }
+jars_ready() { [ "$(cat "$jars/stamp" 2>/dev/null)" = "$delta_package" ]; }
+
+install_environment() {
+  local base
+  base=$(find_python)
+  say "set-up: making .venv and installing requirements.txt into it (a few minutes and 7 GB, once)"
+  "$base" -m venv --clear "$venv" >&2 || fail \
+    "$base cannot make a virtual environment: install its venv module (Debian: apt-get install python3.11-venv)"
+  "$python" -m pip install --disable-pip-version-check -r "$root/requirements.txt" >&2 \
+    || fail "requirements.txt could not be installed: see pip's message above"
+  "$python" -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e "$root" >&2 \
+    || fail "the package could not be installed: see pip's message above"
+  environment_stamp > "$venv/stamp"
+}
+
+# Spark resolves Delta's jars once; later runs take the kept files and need no network.
+install_jars() {
+  local script
+  say "set-up: fetching $delta_package with Spark"
+  script=$(mktemp --suffix=.py)
+  rm -rf "$jars"
+  "$SPARK_HOME/bin/spark-submit" --packages "$delta_package" --conf "spark.jars.ivy=$jars" "$script" >&2 \
+    || fail "Spark could not resolve $delta_package: see its message above"
+  rm -f "$script"
+  printf '%s' "$delta_package" > "$jars/stamp"
+}
+
+set_up() {
+  if ! JAVA_HOME=$(find_java); then
+    [ "$install" = 1 ] || fail "Spark needs Java 17 or 21, none was found, and installing is forbidden: install one or set JAVA_HOME"
+    install_java
+    JAVA_HOME=$(find_java) || fail "Java 17 was installed but cannot be found: set JAVA_HOME"
+  fi
+  export JAVA_HOME
+  if ! environment_ready || ! jars_ready; then
+    [ "$install" = 1 ] || fail "the environment is missing or older than requirements.txt, and installing is forbidden: run ./spark-submit.sh setup"
+    exec 9> "$root/.setup.lock"
+    if command -v flock >/dev/null; then flock 9; fi   # two first runs at once: the second waits
+    environment_ready || install_environment
+    export_spark
+    jars_ready || install_jars
+    exec 9>&-   # a lock held by an inherited descriptor would outlive this script
+    say "set-up: done"
+  fi
+}
+
+export_spark() {
+  export SPARK_HOME="$venv/lib/python3.11/site-packages/pyspark" SPARK_CONF_DIR="$root/conf" PYSPARK_PYTHON="$python" FASHIONREC_HOME="$root"
+  export SPARK_LOG_DIR="${SPARK_LOG_DIR:-$root/logs}"
+}
+
+delta_jars() { local files=("$jars"/jars/*.jar); (IFS=,; printf '%s' "${files[*]}"); }
+
+# --- jobs ---------------------------------------------------------------------------------------
+
+run_tests() {
+  cd "$root"
+  "$python" -m ruff format --check . && "$python" -m ruff check . && "$python" -m mypy || return 1
+  PYSPARK_SUBMIT_ARGS="--master local[2] --jars $(delta_jars) pyspark-shell" "$python" -m pytest "$@"
+}
+
+install=1
+[ "${NO_INSTALL:-0}" = 1 ] && install=0
+job=""
+spark_options=()
+job_options=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --no-install) install=0 ;;
+    # Spark's options with a value; the names are those of spark-submit --help.
+    --master | --deploy-mode | --name | --jars | --packages | --exclude-packages | --repositories | --py-files \
+      | --files | --archives | --conf | --properties-file | --driver-memory | --driver-java-options \
+      | --driver-library-path | --driver-class-path | --executor-memory | --proxy-user | --driver-cores \
+      | --total-executor-cores | --executor-cores | --num-executors | --principal | --keytab | --queue)
+      [ $# -ge 2 ] || fail "$1 needs a value" 2
+      spark_options+=("$1" "$2"); shift ;;
+    --supervise | --load-spark-defaults) spark_options+=("$1") ;;
+    *) if [ -z "$job" ]; then job=$1; else job_options+=("$1"); fi ;;
+  esac
+  shift
+done
+
+case "$job" in
+  "" | -h | --help | help) usage; [ -n "$job" ] && exit 0 || exit 2 ;;
+esac
+job=$(basename "${job%.py}")
+job=${job//-/_}
+if [ "$job" != setup ] && [ "$job" != test ] && [ ! -f "$root/jobs/$job.py" ]; then
+  fail "there is no job '$job': ./spark-submit.sh help lists them" 2
+fi
+
+set_up
+export_spark
+case "$job" in
+  setup) exit 0 ;;
+  test) run_tests ${job_options[@]+"${job_options[@]}"}; exit ;;
+esac
+if [[ $plain_jobs == *" $job "* ]]; then
+  exec "$python" "$root/jobs/$job.py" ${job_options[@]+"${job_options[@]}"}
+fi
+mkdir -p "$SPARK_LOG_DIR"
+# --jars is a list that Spark does not add up, so the user's own are joined to Delta's.
+own_jars=""
+for i in "${!spark_options[@]}"; do
+  if [ "${spark_options[$i]}" = --jars ]; then own_jars=,${spark_options[$((i + 1))]}; fi
+done
+exec "$SPARK_HOME/bin/spark-submit" --master "${MASTER:-local[*]}" ${spark_options[@]+"${spark_options[@]}"} \
+  --jars "$(delta_jars)$own_jars" "$root/jobs/$job.py" ${job_options[@]+"${job_options[@]}"}
