@@ -47,6 +47,7 @@ class EmbedSettings(_Settings):
     """[embed]: how pictures become embeddings."""
 
     device: Literal["auto", "cpu", "cuda"]
+    engine: Literal["auto", "openvino", "torch"]
     batch_size: int = Field(gt=0)
     commit_every: int = Field(gt=0)
 

@@ -127,7 +127,7 @@ class Store:
         """Add one row, or replace the one that has the same key, in one commit."""
         key = row.select(*table.key).first()
         assert key is not None
-        condition = " AND ".join(f"{name} = '{value}'" for name, value in key.asDict().items())
+        condition = " AND ".join(f"{n} = {_literal(value)}" for n, value in key.asDict().items())
         writer = exact(row, table).coalesce(1).write.format("delta").mode("overwrite")
         writer.option("replaceWhere", condition).save(self.path(table))
 
@@ -265,6 +265,11 @@ def exact(rows: DataFrame, table: Table) -> DataFrame:
     if found != wanted:
         raise TypeError(f"{table.name} needs {wanted}; the rows have {found}")
     return rows.select(*table.names)
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _all(conditions: Iterable[Column]) -> Column:

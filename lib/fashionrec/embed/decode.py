@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from fashionrec.embed.model import Preprocessing
+from fashionrec.embed.preprocessing import Preprocessing
 
 Pixels = NDArray[np.uint8]
 

@@ -16,7 +16,8 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from fashionrec.config import EmbedSettings
 from fashionrec.embed.decode import as_pixels
 from fashionrec.embed.encode import encode_pictures
-from fashionrec.embed.encoder import Encoded, Encoder, TorchEncoder, choose_device
+from fashionrec.embed.encoder import Encoded, Encoder, Program
+from fashionrec.embed.engines import choose_program
 from fashionrec.embed.model import Model
 from fashionrec.runs import Run
 from fashionrec.store import Store
@@ -31,18 +32,16 @@ _RESULTS = (
     "predicted_article_type STRING, predicted_probability FLOAT, problem STRING"
 )
 _RESULTS_PER_BATCH = 512
-_encoders: dict[tuple[str, str, int], Encoder] = {}  # a python worker serves one task after another
+_encoders: dict[int, Encoder] = {}  # by broadcast: a python worker serves one task after another
 
 
 def embed(store: Store, model: Model, settings: EmbedSettings, run: Run) -> None:
     """Bring `embeddings` up to date for one model version, committing portion by portion."""
-    device = choose_device(settings.device)
-    log.info("embed: %s on %s", model.version, device)
     run.model_version = model.version
     removed = _remove_stale(store)
     copied = _copy_known(store, model)
     began = time.monotonic()
-    computed, failed = _compute_missing(store, model, device, settings)
+    computed, failed = _compute_missing(store, model, settings)
     seconds = time.monotonic() - began
     if computed:
         run.seconds["embed.compute"] = seconds
@@ -95,9 +94,7 @@ def _copy_known(store: Store, model: Model) -> int:
     return count
 
 
-def _compute_missing(
-    store: Store, model: Model, device: str, settings: EmbedSettings
-) -> tuple[int, int]:
+def _compute_missing(store: Store, model: Model, settings: EmbedSettings) -> tuple[int, int]:
     """Compute each distinct missing picture once; return how many succeeded and failed."""
     portions = _portions(_missing(store, model), settings.commit_every).persist()
     computed, failed = 0, 0
@@ -106,19 +103,26 @@ def _compute_missing(
         F.min("product_id").alias("low"),
         F.max("product_id").alias("high"),
     )
-    weights = None
+    program: Broadcast[Program] | None = None
     for portion in sizes.orderBy("portion").collect():
-        weights = weights or store.spark.sparkContext.broadcast(model)
+        program = program or _sent(store, model, settings)
         # The range of ids lets Delta skip the files of `images` that hold none of them.
         within = F.col("product_id").between(portion["low"], portion["high"])
         wanted = portions.where(F.col("portion") == portion["portion"]).drop("portion")
         pictures = store.read(IMAGES).where(within).select("product_id", "content")
         pictures = pictures.join(F.broadcast(wanted), on="product_id", how="inner")
-        bad = _append_encoded(store, pictures, model, weights, device, settings)
+        bad = _append_encoded(store, pictures, model, program)
         computed, failed = computed + portion["size"] - bad, failed + bad
         log.info("embed: %d pictures done", computed)
     portions.unpersist()
     return computed, failed
+
+
+def _sent(store: Store, model: Model, settings: EmbedSettings) -> "Broadcast[Program]":
+    """Send the network to the executors, once per node."""
+    program = choose_program(model, settings)
+    log.info("embed: %s with %s", model.version, program.engine)
+    return store.spark.sparkContext.broadcast(program)
 
 
 def _portions(missing: DataFrame, size: int) -> DataFrame:
@@ -129,17 +133,12 @@ def _portions(missing: DataFrame, size: int) -> DataFrame:
 
 
 def _append_encoded(
-    store: Store,
-    pictures: DataFrame,
-    model: Model,
-    weights: "Broadcast[Model]",
-    device: str,
-    settings: EmbedSettings,
+    store: Store, pictures: DataFrame, model: Model, program: "Broadcast[Program]"
 ) -> int:
     """Encode and commit one portion; return how many pictures could not be decoded."""
     observed = Observation()
     accepted = F.lit(None) if model.threshold is None else F.lit(model.threshold)
-    results = encoded(pictures, weights, device, settings).observe(
+    results = encoded(pictures, program).observe(
         observed, F.count("problem").alias("failed"), F.first("problem", True).alias("example")
     )
     rows = results.where("problem IS NULL").withColumns(
@@ -154,42 +153,32 @@ def _append_encoded(
     return int(observed.get["failed"])
 
 
-def encoded(
-    pictures: DataFrame, weights: "Broadcast[Model]", device: str, settings: EmbedSettings
-) -> DataFrame:
+def encoded(pictures: DataFrame, program: "Broadcast[Program]") -> DataFrame:
     """Lift `encode_pictures`: a row per picture, in any order."""
     spark = pictures.sparkSession
     schema = to_arrow_schema(spark.createDataFrame([], _RESULTS).schema)
     threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
-    encode = partial(
-        _encode_batches,
-        weights=weights,
-        device=device,
-        batch_size=settings.batch_size,
-        threads=threads,
-        schema=schema,
-    )
+    encode = partial(_encode_batches, program=program, threads=threads, schema=schema)
     return pictures.select("product_id", "image_sha256", "content").mapInArrow(encode, _RESULTS)
 
 
 def _encode_batches(
-    batches: Batches,
-    weights: "Broadcast[Model]",
-    device: str,
-    batch_size: int,
-    threads: int,
-    schema: pa.Schema,
+    batches: Batches, program: "Broadcast[Program]", threads: int, schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
-    model = weights.value
-    key = (model.version, device, batch_size)
-    if key not in _encoders:
-        _encoders.clear()
-        _encoders[key] = TorchEncoder(model, device, batch_size, threads)
-    decode = partial(as_pixels, preprocessing=model.preprocessing)
-    results = encode_pictures(_contents(batches), decode, _encoders[key], threads)
+    encoder = _loaded(program, threads)
+    decode = partial(as_pixels, preprocessing=program.value.preprocessing)
+    results = encode_pictures(_contents(batches), decode, encoder, threads)
     rows = (_result_row(*key, result) for key, result in results)
     while portion := list(islice(rows, _RESULTS_PER_BATCH)):
         yield pa.RecordBatch.from_pylist(portion, schema)
+
+
+def _loaded(program: "Broadcast[Program]", threads: int) -> Encoder:
+    key = id(program.value)  # one object per broadcast in a worker
+    if key not in _encoders:
+        _encoders.clear()
+        _encoders[key] = program.value.load(threads)
+    return _encoders[key]
 
 
 def _contents(batches: Batches) -> Iterator[tuple[tuple[int, str], bytes]]:

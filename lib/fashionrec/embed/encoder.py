@@ -1,30 +1,29 @@
-"""Engines that run a network on batches of pixels, and what they return. No Spark."""
+"""What every engine offers: batches of pixels in, embeddings out. No Spark, no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fashionrec.embed.decode import Pixels
-from fashionrec.embed.model import Model
-from fashionrec.embed.network import load_network
-from fashionrec.errors import FashionrecError
+from fashionrec.embed.preprocessing import Preprocessing
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Encoded:
     """A picture's embedding, float32 [d] of unit length, and its most probable class, if any."""
 
-    embedding: NDArray[np.float32]
+    embedding: Floats
     article_type: str | None
     probability: float | None
 
 
 class Encoder(Protocol):
-    """Anything that encodes batches of up to `batch_size` pictures."""
+    """A network loaded in this process, for batches of up to `batch_size` pictures."""
 
     batch_size: int
 
@@ -33,56 +32,41 @@ class Encoder(Protocol):
         ...
 
 
-class TorchEncoder:
-    """The reference engine: torch on a GPU, or on the CPU in bfloat16 where it multiplies that."""
+class Program(Protocol):
+    """A network as it is sent to executors."""
 
-    def __init__(self, model: Model, device: str, batch_size: int, threads: int) -> None:
-        torch.set_num_threads(threads)
-        self.batch_size = batch_size
-        self._classes = model.classes
-        self._device = torch.device(device)
-        self._network = load_network(model).to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._half = self._device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    @property
+    def engine(self) -> str:
+        """Engine, precision and device: what may make the last bits of an embedding differ."""
+        ...
 
-    @torch.inference_mode()
-    def encode(self, batch: Sequence[Pixels]) -> list[Encoded]:
-        """Return one result per picture, in order."""
-        # Always a full batch: a picture's numbers must not depend on how many others came along.
-        pixels = np.zeros((self.batch_size, *batch[0].shape), np.uint8)
-        pixels[: len(batch)] = batch
-        inputs = torch.from_numpy(pixels).to(self._device)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
-            embeddings, probabilities = self._network(inputs)
-        return as_encoded(
-            embeddings.cpu().numpy()[: len(batch)],
-            probabilities.cpu().numpy()[: len(batch)],
-            self._classes,
-        )
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What a picture has to be turned into."""
+        ...
+
+    def load(self, threads: int) -> Encoder:
+        """Load the network into this process, to run on so many threads."""
+        ...
+
+
+def full_batch(batch: Sequence[Pixels], size: int) -> Pixels:
+    """Return uint8 [size, height, width, 3], black behind the batch.
+
+    A picture's numbers must not depend on how many others came along, so every batch is full.
+    """
+    pixels = np.zeros((size, *batch[0].shape), np.uint8)
+    pixels[: len(batch)] = batch
+    return pixels
 
 
 def as_encoded(
-    embeddings: NDArray[np.float32], probabilities: NDArray[np.float32], classes: Sequence[str]
+    embeddings: Floats, probabilities: Floats, classes: Sequence[str], count: int
 ) -> list[Encoded]:
-    """Pair embeddings [n, d] with the most probable of `classes`, from probabilities [n, c]."""
+    """Pair the first `count` embeddings [n, d] with their most probable class of [n, c]."""
     if not classes:
-        return [Encoded(row, None, None) for row in embeddings]
-    best = probabilities.argmax(axis=1)
+        return [Encoded(row, None, None) for row in embeddings[:count]]
+    best = probabilities[:count].argmax(axis=1)
     return [
-        Encoded(row, classes[c], float(p[c]))
-        for row, p, c in zip(embeddings, probabilities, best, strict=True)
+        Encoded(embeddings[i], classes[c], float(probabilities[i, c])) for i, c in enumerate(best)
     ]
-
-
-def choose_device(wanted: str) -> str:
-    """Return "cuda" or "cpu" for "auto", "cuda" or "cpu".
-
-    Raises:
-        FashionrecError: "cuda" is wanted and torch sees no usable GPU.
-    """
-    available = torch.cuda.is_available()
-    if wanted == "cuda" and not available:
-        raise FashionrecError(
-            "embed.device = 'cuda', but torch sees no usable GPU: check nvidia-smi and the driver, "
-            "or set embed.device = 'auto'"
-        )
-    return "cuda" if available and wanted != "cpu" else "cpu"

@@ -1,40 +1,21 @@
-"""A model version: a folder of weights and model.json, or torchvision's own weights. No Spark.
-
-Preprocessing belongs to the model: its folder says what a picture is turned into.
-"""
+"""A model version: a folder of weights and model.json, or torchvision's own weights. No Spark."""
 
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import safetensors.torch
 import torchvision.models
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 
+from fashionrec.embed.preprocessing import Preprocessing
 from fashionrec.errors import FashionrecError
 
 _TORCHVISION = "torchvision:"
 _ARCHITECTURES = tuple(torchvision.models.list_models(include=["*resnet*", "*resnext*"]))
-
-
-class Preprocessing(BaseModel):
-    """What a picture is turned into: RGB, `height` x `width` pixels, normalised per channel.
-
-    `stretch` ignores the proportions; `shorter_side` scales the shorter side to that many pixels
-    and cuts the centre out. Both interpolate bilinearly with antialiasing.
-    """
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    height: int = Field(gt=0, le=4096)
-    width: int = Field(gt=0, le=4096)
-    resize: Literal["stretch", "shorter_side"]
-    shorter_side: int | None = Field(default=None, gt=0, le=4096)
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
 
 
 @dataclass(frozen=True)

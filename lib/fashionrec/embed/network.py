@@ -33,7 +33,7 @@ class Network(nn.Module):
         """uint8 [n, height, width, 3] to float32 [n, d] of unit length and [n, classes]."""
         planes = pixels.permute(0, 3, 1, 2).float()
         pooled = self.trunk((planes - self.mean) / self.std)
-        logits = self.head(pooled).float() if self.head else pooled.new_empty((len(pooled), 0))
+        logits = self.head(pooled).float() if self.head else pooled[:, :0]
         embeddings = nn.functional.normalize(pooled.float())
         return embeddings, logits.float().softmax(dim=1)
 

@@ -23,7 +23,7 @@ def similarities(left: Floats, right: Floats) -> Floats:
     The sum is float64 over contiguous rows, so that a pair has one similarity whatever the
     company it is computed in; then clamped to [-1, 1] and rounded to float32.
     """
-    products = left.astype(np.float64) * right.astype(np.float64)
+    products = left.astype(np.float64, order="C") * right.astype(np.float64, order="C")
     cosines: Floats = products.sum(-1).clip(-1.0, 1.0).astype(np.float32)
     return cosines
 

@@ -22,6 +22,7 @@ class Candidates:
     """
 
     def __init__(self, bounds: Bounds, k: int, most: int, device: torch.device) -> None:
+        """Start without candidates; `device` is where the score tiles are."""
         count = len(bounds.slack)
         self._bounds, self._most = bounds, most
         self._best = torch.full((count, k), -torch.inf, dtype=bounds.dtype, device=device)
@@ -38,9 +39,9 @@ class Candidates:
         bounds = self._bounds.part(rows)
         floor = bounds.score_at_least(bounds.similarity_at_least(best[:, -1]))
         floor[torch.from_numpy(self._counts[rows] > self._most)] = torch.inf
-        fresh = _above(groups, maxima, floor.to(scores.device), rows.start, start)
-        self._counts += np.bincount(fresh.rows, minlength=len(self._counts))
-        self._found.append(fresh)
+        fresh = _above(groups, maxima, floor.to(scores.device), start)
+        self._counts[rows] += np.bincount(fresh.rows, minlength=len(scores))
+        self._found.append(fresh.shifted(rows.start))
 
     def pairs(self) -> tuple[Pairs, NDArray[np.bool_]]:
         """The pairs, by query, of the queries that have all of theirs; and which those are."""
@@ -131,13 +132,11 @@ def _maxima(groups: torch.Tensor) -> torch.Tensor:
     return groups.permute(1, 2, 0).amax(0).T
 
 
-def _above(
-    groups: torch.Tensor, maxima: torch.Tensor, floor: torch.Tensor, row: int, column: int
-) -> Pairs:
+def _above(groups: torch.Tensor, maxima: torch.Tensor, floor: torch.Tensor, start: int) -> Pairs:
     """The pairs of a tile that reach their query's floor; only groups that do are read."""
     rows, group = (maxima >= floor[:, None]).nonzero(as_tuple=True)
     members = groups[rows, :, group]
     pair, member = (members >= floor[rows, None]).nonzero(as_tuple=True)
-    columns = column + member * groups.shape[2] + group[pair]
+    columns = start + member * groups.shape[2] + group[pair]
     scores = members[pair, member].float()
-    return Pairs((row + rows[pair]).cpu().numpy(), columns.cpu().numpy(), scores.cpu().numpy())
+    return Pairs(rows[pair].cpu().numpy(), columns.cpu().numpy(), scores.cpu().numpy())

@@ -51,7 +51,11 @@ class LoweredRows:
 
 
 def lower(rows: Floats, lowering: Lowering, side: Side) -> LoweredRows:
-    """Lower float32 rows [n, d]; a query row times an item row is a score."""
+    """Lower float32 rows [n, d]; a query row times an item row is a score.
+
+    Raises ValueError where torch may round float32 products, which would void the certificate.
+    """
+    _require_full_products()
     exact = as_tensor(rows)
     if lowering.dtype == torch.float32:
         norms = norms_of(exact)
@@ -87,7 +91,13 @@ def norms_of(rows: torch.Tensor) -> torch.Tensor:
 
 def as_tensor(array: NDArray[np.generic]) -> torch.Tensor:
     """A tensor of the array; read-only memory is copied, as torch has no read-only tensors."""
-    return torch.from_numpy(array if array.flags.writeable else np.array(array))
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+
+
+def _require_full_products() -> None:
+    precision = torch.get_float32_matmul_precision()
+    if precision != "highest":
+        raise ValueError(f"torch's float32_matmul_precision must be 'highest'; it is {precision!r}")
 
 
 def _thirds(bias: torch.Tensor) -> torch.Tensor:

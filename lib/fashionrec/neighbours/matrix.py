@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +12,6 @@ from numpy.typing import NDArray
 
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS
-
-VECTORS, IDS = "vectors.npy", "ids.npy"
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,9 @@ class Matrix:
 
 def export_matrix(store: Store, model_version: str, version: int, folder: Path) -> Matrix:
     """Write the vectors of one version of `embeddings` into `folder`, in bounded memory."""
+    # The files go to executors, where a session's files share one folder: the names are unique.
+    name = uuid4().hex
+    vectors_file, ids_file = folder / f"vectors-{name}.npy", folder / f"ids-{name}.npy"
     where = {"model_version": model_version}
     scan = partial(store.scan, EMBEDDINGS, version, where=where)
     keys = scan(["product_id", "image_sha256"]).to_table().sort_by("product_id")
@@ -39,10 +41,10 @@ def export_matrix(store: Store, model_version: str, version: int, folder: Path) 
         keys["image_sha256"].to_numpy(), return_index=True, return_inverse=True
     )
     ids = np.sort(products[first])
-    np.save(folder / IDS, ids)
+    np.save(ids_file, ids)
     rows = scan(["product_id", "embedding"]).to_batches()
-    _write_vectors(rows, ids, folder / VECTORS)
-    return Matrix(folder / VECTORS, folder / IDS, products, products[first][picture])
+    _write_vectors(rows, ids, vectors_file)
+    return Matrix(vectors_file, ids_file, products, products[first][picture])
 
 
 def _write_vectors(rows: Iterator[pa.RecordBatch], ids: NDArray[np.int64], path: Path) -> None:

@@ -1,10 +1,12 @@
 """The step `neighbours`: every product's most similar products."""
 
+import atexit
 import logging
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import numpy as np
 import pyarrow as pa
@@ -39,13 +41,12 @@ def neighbours(store: Store, model_version: str, settings: NeighbourSettings, ru
         log.info("neighbours: embeddings are unchanged")
         run.count("neighbours", lists_searched=0, rows_changed=0)
         return
-    with TemporaryDirectory(prefix="fashionrec-") as folder:
-        matrix = export_matrix(store, model_version, version, Path(folder))
-        pairs = _search(store.spark, matrix, settings).persist()
-        rows = _lists(store.spark, matrix, pairs, settings.k, model_version)
-        written = store.sync(NEIGHBOURS, rows, state=state)
-        proved = pairs.where("certified").select("representative").distinct().count()
-        pairs.unpersist()
+    matrix = export_matrix(store, model_version, version, _shipping_folder())
+    pairs = _search(store.spark, matrix, settings).persist()
+    rows = _lists(store.spark, matrix, pairs, settings.k, model_version)
+    written = store.sync(NEIGHBOURS, rows, state=state)
+    proved = pairs.where("certified").select("representative").distinct().count()
+    pairs.unpersist()
     run.count(
         "neighbours",
         lists_searched=len(matrix.products),
@@ -53,6 +54,13 @@ def neighbours(store: Store, model_version: str, settings: NeighbourSettings, ru
         proved_at_once=proved,
         rows_changed=written.total,
     )
+
+
+def _shipping_folder() -> Path:
+    """Return a new folder that lives as long as the session: executors may join at any time."""
+    folder = Path(mkdtemp(prefix="fashionrec-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _search(spark: SparkSession, matrix: Matrix, settings: NeighbourSettings) -> DataFrame:
@@ -63,7 +71,7 @@ def _search(spark: SparkSession, matrix: Matrix, settings: NeighbourSettings) ->
     tiles = max(1, -(-count // settings.tile))
     search = partial(
         _search_tiles,
-        names=(matrix.vectors.name, matrix.ids.name, str(matrix.vectors)),
+        names=(matrix.vectors.name, matrix.ids.name),
         tile=settings.tile,
         k=settings.k,
         threads=int(spark.conf.get("spark.task.cpus", "1") or 1),
@@ -73,7 +81,7 @@ def _search(spark: SparkSession, matrix: Matrix, settings: NeighbourSettings) ->
 
 
 def _search_tiles(
-    batches: Batches, names: tuple[str, str, str], tile: int, k: int, threads: int
+    batches: Batches, names: tuple[str, str], tile: int, k: int, threads: int
 ) -> Iterator[pa.RecordBatch]:
     torch.set_num_threads(threads)
     items = _prepared(*names)
@@ -83,13 +91,13 @@ def _search_tiles(
             yield _pairs(items, part, k)
 
 
-def _prepared(vectors: str, ids: str, key: str) -> Items:
-    if key not in _items:
+def _prepared(vectors: str, ids: str) -> Items:
+    if vectors not in _items:
         _items.clear()
-        _items[key] = prepare_items(
+        _items[vectors] = prepare_items(
             np.load(SparkFiles.get(vectors), mmap_mode="r"), np.load(SparkFiles.get(ids))
         )
-    return _items[key]
+    return _items[vectors]
 
 
 def _pairs(items: Items, part: slice, k: int) -> pa.RecordBatch:

@@ -1,0 +1,22 @@
+"""What a model wants to see: it belongs to the model, so its folder says it."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Preprocessing(BaseModel):
+    """What a picture is turned into: RGB, `height` x `width` pixels, normalised per channel.
+
+    `stretch` ignores the proportions; `shorter_side` scales the shorter side to that many pixels
+    and cuts the centre out. Both interpolate bilinearly with antialiasing.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    height: int = Field(gt=0, le=4096)
+    width: int = Field(gt=0, le=4096)
+    resize: Literal["stretch", "shorter_side"]
+    shorter_side: int | None = Field(default=None, gt=0, le=4096)
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]

@@ -1,0 +1,67 @@
+"""The reference engine, for GPUs and for CPUs where OpenVINO is not wanted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from fashionrec.embed.decode import Pixels
+from fashionrec.embed.encoder import Encoded, as_encoded, full_batch
+from fashionrec.embed.model import Model
+from fashionrec.embed.network import load_network
+from fashionrec.embed.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class TorchProgram:
+    """A model version for torch, in bfloat16 where the device multiplies it."""
+
+    model: Model
+    device: str
+    batch_size: int
+
+    @property
+    def engine(self) -> str:
+        """Engine, precision and device."""
+        return f"torch {'bf16' if self.is_half else 'fp32'} {self.device}"
+
+    @property
+    def is_half(self) -> bool:
+        """Whether products are in bfloat16."""
+        if self.device == "cuda":
+            return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The model's."""
+        return self.model.preprocessing
+
+    def load(self, threads: int) -> "TorchEncoder":
+        """Load the network into this process."""
+        return TorchEncoder(self, threads)
+
+
+class TorchEncoder:
+    """A network on one device."""
+
+    def __init__(self, program: TorchProgram, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self.batch_size = program.batch_size
+        self._classes = program.model.classes
+        self._device = torch.device(program.device)
+        self._half = program.is_half
+        network = load_network(program.model).to(self._device)
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def encode(self, batch: Sequence[Pixels]) -> list[Encoded]:
+        """Return one result per picture, in order."""
+        pixels = torch.from_numpy(full_batch(batch, self.batch_size))
+        if self._device.type == "cuda":
+            pixels = pixels.pin_memory().to(self._device, non_blocking=True)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
+            embeddings, probabilities = self._network(pixels)
+        return as_encoded(
+            embeddings.cpu().numpy(), probabilities.cpu().numpy(), self._classes, len(batch)
+        )

@@ -1,0 +1,120 @@
+"""One Spark session, one small catalogue, one tiny model for all tests."""
+
+import json
+import os
+import runpy
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+import torchvision.models
+from pyspark.sql import SparkSession
+
+from fashionrec.sample import draw_catalogue
+from fashionrec.session import spark_session
+from fashionrec.store import Store
+
+ROOT = Path(__file__).parents[1]
+CLASSES = ["Backpacks", "Belts", "Caps", "Dresses", "Shirts", "Ties"]
+
+RunJob = Callable[..., int]
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    session = spark_session("tests")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def store(spark: SparkSession, tmp_path: Path) -> Store:
+    made = Store(spark, tmp_path / "warehouse")
+    made.create_missing()
+    return made
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn catalogue of 80 products; tests that change it take a copy."""
+    folder = tmp_path_factory.mktemp("catalogue") / "drawn"
+    draw_catalogue(folder, products=80, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ResNet18 with random weights that looks at 32x24 pixels."""
+    return write_model(tmp_path_factory.mktemp("models") / "tiny", seed=0)
+
+
+def write_model(folder: Path, seed: int, classes: list[str] | None = None) -> Path:
+    torch.manual_seed(seed)
+    classes = CLASSES if classes is None else classes
+    state = torchvision.models.resnet18(num_classes=len(classes) or 1).half().state_dict()
+    if not classes:
+        state = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
+    weights = safetensors.torch.save(state)
+    folder.mkdir(parents=True)
+    (folder / "weights.safetensors").write_bytes(weights)
+    card = {
+        "name": "tiny",
+        "architecture": "resnet18",
+        "weights": {"file": "weights.safetensors", "sha256": sha256(weights).hexdigest()},
+        "preprocessing": {
+            "height": 32,
+            "width": 24,
+            "resize": "stretch",
+            "mean": [0.5, 0.5, 0.5],
+            "std": [0.25, 0.25, 0.25],
+        },
+        "classes": {"article_type": classes},
+        "metrics": {"article_type_top1": 0.1, "validation": "random weights"},
+    }
+    (folder / "model.json").write_text(json.dumps(card))
+    return folder
+
+
+@pytest.fixture
+def run_job(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RunJob:
+    """Run a job's file as spark-submit does, in this process; return its exit status."""
+    monkeypatch.setenv("SPARK_LOG_DIR", str(tmp_path / "logs"))
+    monkeypatch.setenv("FASHIONREC_HOME", str(ROOT))
+    return lambda job, *options: _run(job, *options)
+
+
+def _run(job: str, *options: object) -> int:
+    argv, sys.argv = sys.argv, [job, *map(str, options)]
+    try:
+        runpy.run_path(str(ROOT / "jobs" / f"{job}.py"), run_name="__main__")
+    except SystemExit as exit:
+        return int(exit.code or 0)
+    finally:
+        sys.argv = argv
+    return 0
+
+
+@pytest.fixture(scope="session")
+def _night(
+    spark: SparkSession,
+    catalogue: Path,
+    tiny_model: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    warehouse = tmp_path_factory.mktemp("night") / "warehouse"
+    os.environ["SPARK_LOG_DIR"] = str(warehouse.parent / "logs")
+    paths = ("--catalogue", catalogue, "--warehouse", warehouse)
+    assert _run("nightly", *paths, "--set", f"model={tiny_model}", "--run-id", "first") == 0
+    return warehouse
+
+
+@pytest.fixture
+def night(spark: SparkSession, _night: Path, tmp_path: Path) -> Store:
+    """The warehouse after one night over `catalogue`; each test has a copy of its own."""
+    shutil.copytree(_night, tmp_path / "night")
+    return Store(spark, tmp_path / "night")

@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql.types import StructType
+
+from fashionrec.errors import FashionrecError
+from fashionrec.store import Store, Written
+from fashionrec.tables import FILES, NEIGHBOURS, RECOMMENDATIONS, REJECTS
+
+COLUMNS = "run_id STRING, source STRING, position STRING, raw STRING, reason STRING"
+
+
+def reject(spark: SparkSession, *rows: tuple[str | None, ...]):
+    return spark.createDataFrame(list(rows), COLUMNS)
+
+
+def content(store: Store) -> list[tuple]:
+    return sorted(tuple(row) for row in store.read(REJECTS).collect())
+
+
+def test_sync_writes_only_what_differs(store: Store, spark: SparkSession) -> None:
+    first = reject(spark, ("r1", "s", "1", "a", "x"), ("r1", "s", "2", "b", "x"))
+    assert store.sync(REJECTS, first, ignore=["run_id"]) == Written(inserted=2)
+    second = reject(spark, ("r2", "s", "1", "a", "x"), ("r2", "s", "3", None, "z"))
+    assert store.sync(REJECTS, second, ignore=["run_id"]) == Written(inserted=1, deleted=1)
+    assert content(store) == [("r1", "s", "1", "a", "x"), ("r2", "s", "3", None, "z")]
+    third = reject(spark, ("r3", "s", "1", "A", "x"), ("r3", "s", "3", None, "z"))
+    assert store.sync(REJECTS, third, ignore=["run_id"]) == Written(updated=1)
+    assert content(store) == [("r2", "s", "3", None, "z"), ("r3", "s", "1", "A", "x")]
+
+
+def test_sync_of_the_same_rows_adds_no_version(store: Store, spark: SparkSession) -> None:
+    rows = reject(spark, ("r1", "s", "1", None, "x"))
+    store.sync(REJECTS, rows)
+    version = store.version(REJECTS)
+    assert store.sync(REJECTS, rows) == Written()
+    assert store.version(REJECTS) == version
+
+
+def test_sync_to_nothing_empties_the_table(store: Store, spark: SparkSession) -> None:
+    store.sync(REJECTS, reject(spark, ("r1", "s", "1", None, "x")))
+    assert store.sync(REJECTS, reject(spark)) == Written(deleted=1)
+    assert content(store) == []
+    assert store.sync(REJECTS, reject(spark, ("r2", "s", "1", None, "y"))) == Written(inserted=1)
+
+
+def test_maps_are_compared_whatever_their_order(store: Store, spark: SparkSession) -> None:
+    schema: StructType = store.read(FILES).schema
+
+    def rows(facts: dict[str, str]):
+        row = ("a", "image", 1, 2, None, "c", "h", None, facts)
+        return spark.createDataFrame([row], schema)
+
+    assert store.sync(FILES, rows({"w": "1", "h": "2"})).inserted == 1
+    assert store.sync(FILES, rows({"h": "2", "w": "1"})) == Written()
+    assert store.sync(FILES, rows({"h": "2", "w": "3"})) == Written(updated=1)
+
+
+def test_wrong_columns_and_types_are_named(store: Store, spark: SparkSession) -> None:
+    with pytest.raises(TypeError, match=r"rejects needs .*reason.* have"):
+        store.append(REJECTS, spark.createDataFrame([("r",)], "run_id STRING"))
+    wrong = spark.createDataFrame([("l", 1, 1, 2, 0.5, "m")], "list STRING, product_id BIGINT, "
+        "rank INT, neighbour_id BIGINT, similarity DOUBLE, model_version STRING")  # fmt: skip
+    with pytest.raises(TypeError, match=r"'similarity': 'float'.*'similarity': 'double'"):
+        store.sync(NEIGHBOURS, wrong)
+
+
+def test_state_is_that_of_the_last_commit_that_left_one(store: Store, spark: SparkSession) -> None:
+    assert store.state(REJECTS) == {}
+    store.sync(REJECTS, reject(spark, ("r", "s", "1", None, "x")), state={"seen": 3})
+    store.sync(REJECTS, reject(spark, ("r", "s", "2", None, "x")))
+    assert store.state(REJECTS) == {"seen": 3}
+
+
+def test_put_adds_then_replaces(store: Store, spark: SparkSession) -> None:
+    for reason in ("x", "y"):
+        store.put(REJECTS, reject(spark, ("r", "s", "it's 1", None, reason)))
+    store.put(REJECTS, reject(spark, ("r", "s", "2", None, "z")))
+    assert content(store) == [("r", "s", "2", None, "z"), ("r", "s", "it's 1", None, "y")]
+
+
+def test_remove_takes_the_keys_and_nothing_else(store: Store, spark: SparkSession) -> None:
+    store.append(REJECTS, reject(spark, ("r", "s", "1", None, "x"), ("r", "s", "2", None, "x")))
+    assert (
+        store.remove(REJECTS, spark.createDataFrame([("s", "1")], "source STRING, position STRING"))
+        == 1
+    )
+    assert content(store) == [("r", "s", "2", None, "x")]
+    version = store.version(REJECTS)
+    assert (
+        store.remove(REJECTS, store.read(REJECTS).where("false").select("source", "position")) == 0
+    )
+    assert store.version(REJECTS) == version
+
+
+def test_tables_carry_comments_and_can_be_read_by_any_reader(
+    store: Store, spark: SparkSession
+) -> None:
+    fields = {f.name: f for f in store.read(RECOMMENDATIONS).schema.fields}
+    assert fields["similarity"].metadata["comment"].startswith("cosine")
+    detail = spark.sql(f"DESCRIBE DETAIL delta.`{store.path(RECOMMENDATIONS)}`").first()
+    assert detail.minReaderVersion == 1
+    assert detail.properties["delta.enableDeletionVectors"] == "false"
+
+
+def test_a_foreign_folder_is_refused_and_left_alone(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "products").mkdir()
+    (tmp_path / "products" / "letter.txt").write_text("mine")
+    with pytest.raises(FashionrecError, match="products: is not a Delta table"):
+        Store(spark, tmp_path).create_missing()
+    assert [p.name for p in tmp_path.rglob("*")] == ["products", "letter.txt"]
+
+
+def test_a_table_of_other_columns_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    spark.range(1).write.format("delta").save(str(tmp_path / "products"))
+    with pytest.raises(FashionrecError, match=r"has the columns \['id'\]"):
+        Store(spark, tmp_path).create_missing()
