@@ -95,7 +95,7 @@ def resolve(path: str) -> Path:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror})") from error
     except ValueError as error:  # not TOML, or not UTF-8

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_model
 from pyspark.sql import functions as F
 
+from conftest import write_model
 from fashionrec.config import EmbedSettings, load
 from fashionrec.embed import embed as step
 from fashionrec.embed.decode import as_pixels

@@ -197,6 +197,22 @@ def test_scores_stay_within_their_bounds(
     assert bounds.slack.max() < 0.02
 
 
+@given(values=st.lists(st.floats(-1, 1, width=32), min_size=1), slack=st.sampled_from([0.0, 0.01]))
+def test_rounding_a_score_keeps_both_promises(values: list[float], slack: float) -> None:
+    exact = torch.tensor(values, dtype=torch.float64)
+    for dtype in [torch.bfloat16, torch.float32]:
+        bounds = Bounds(torch.full_like(exact, slack), 0.0, dtype)
+        lowest, highest = (exact - slack).to(dtype), (exact + slack).to(dtype)
+        assert (bounds.similarity_at_least(highest) <= exact + 1e-7).all()
+        assert (bounds.score_at_least(exact) <= lowest).all()
+
+
+def test_every_score_may_reach_the_lowest_similarity() -> None:
+    bounds = Bounds(torch.zeros(2, dtype=torch.float64), 0.0, torch.float32)
+    beat = bounds.score_at_least(torch.tensor([-1.0, 1.0], dtype=torch.float64))
+    assert beat.tolist() == [torch.finfo(torch.float32).min, 1.0]
+
+
 @pytest.mark.parametrize("candidates", [10, 100, 5000])
 def test_thousands_of_duplicates(candidates: int) -> None:
     items = np.tile(units(np.ones((1, 8), np.float32)), (3000, 1))

@@ -13,6 +13,9 @@ from fashionrec.embed.preprocessing import Preprocessing
 
 Pixels = NDArray[np.uint8]
 
+# Ingest has checked every picture against the limit that conf sets.
+Image.MAX_IMAGE_PIXELS = None
+
 # A JPEG is decoded at 1/2, 1/4 or 1/8 where that still leaves this many times the pixels needed:
 # the scaling that follows then hides the difference.
 _DRAFT_MARGIN = 2

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark import Broadcast
-from pyspark.sql import DataFrame, Observation, Window
+from pyspark.sql import DataFrame, Observation, Row, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
@@ -96,26 +96,39 @@ def _copy_known(store: Store, model: Model) -> int:
 
 def _compute_missing(store: Store, model: Model, settings: EmbedSettings) -> tuple[int, int]:
     """Compute each distinct missing picture once; return how many succeeded and failed."""
-    portions = _portions(_missing(store, model), settings.commit_every).persist()
     computed, failed = 0, 0
-    sizes = portions.groupBy("portion").agg(
+    program: Broadcast[Program] | None = None
+    for portion in _portions(_unseen(store, model), settings.commit_every):
+        program = program or _sent(store, model, settings)
+        # The range of ids lets Delta skip the files of `images` that hold none of them.
+        within = F.col("product_id").between(portion["low"], portion["high"])
+        # Asked again, not remembered: Spark drops what it cached of a table that is written to.
+        wanted = F.broadcast(_unseen(store, model).where(within))
+        pictures = store.read(IMAGES).where(within).select("product_id", "content")
+        pictures = pictures.join(wanted, on="product_id", how="inner")
+        bad = _append_encoded(store, pictures, model, program)
+        computed, failed = computed + portion["size"] - bad, failed + bad
+        log.info("embed: %d pictures done", computed)
+    return computed, failed
+
+
+def _unseen(store: Store, model: Model) -> DataFrame:
+    """Return the distinct pictures without an embedding, under the lowest of their products."""
+    done = _embedded(store, model).select("image_sha256")
+    pictures = _pictures(store).join(done, on="image_sha256", how="left_anti")
+    return pictures.groupBy("image_sha256").agg(F.min("product_id").alias("product_id"))
+
+
+def _portions(pictures: DataFrame, size: int) -> list[Row]:
+    """Cut the ids into ranges of `size` pictures: rows of size, low, high."""
+    place = F.row_number().over(Window.orderBy("product_id")) - 1
+    numbered = pictures.select("product_id", F.floor(place / size).alias("portion"))
+    ranges = numbered.groupBy("portion").agg(
         F.count("*").alias("size"),
         F.min("product_id").alias("low"),
         F.max("product_id").alias("high"),
     )
-    program: Broadcast[Program] | None = None
-    for portion in sizes.orderBy("portion").collect():
-        program = program or _sent(store, model, settings)
-        # The range of ids lets Delta skip the files of `images` that hold none of them.
-        within = F.col("product_id").between(portion["low"], portion["high"])
-        wanted = portions.where(F.col("portion") == portion["portion"]).drop("portion")
-        pictures = store.read(IMAGES).where(within).select("product_id", "content")
-        pictures = pictures.join(F.broadcast(wanted), on="product_id", how="inner")
-        bad = _append_encoded(store, pictures, model, program)
-        computed, failed = computed + portion["size"] - bad, failed + bad
-        log.info("embed: %d pictures done", computed)
-    portions.unpersist()
-    return computed, failed
+    return ranges.orderBy("portion").collect()
 
 
 def _sent(store: Store, model: Model, settings: EmbedSettings) -> "Broadcast[Program]":
@@ -123,13 +136,6 @@ def _sent(store: Store, model: Model, settings: EmbedSettings) -> "Broadcast[Pro
     program = choose_program(model, settings)
     log.info("embed: %s with %s", model.version, program.engine)
     return store.spark.sparkContext.broadcast(program)
-
-
-def _portions(missing: DataFrame, size: int) -> DataFrame:
-    """Number the distinct pictures by their lowest product, `size` to a portion."""
-    pictures = missing.groupBy("image_sha256").agg(F.min("product_id").alias("product_id"))
-    place = F.row_number().over(Window.orderBy("product_id")) - 1
-    return pictures.withColumn("portion", F.floor(place / size))
 
 
 def _append_encoded(

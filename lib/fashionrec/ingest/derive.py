@@ -77,14 +77,14 @@ def _details(files: DataFrame) -> DataFrame:
     """Return one row of typed values per product; 7.json and 007.json: the lower path wins."""
     usable = files.where((F.col("kind") == DETAILS) & F.col("problem").isNull())
     facts = usable.groupBy("product_id").agg(F.min_by("facts", "path").alias("facts"))
-    values = [F.col("facts")[c.name].cast(c.type).alias(c.name) for c in DETAIL_COLUMNS]
+    values = [F.col("facts")[c.name].try_cast(c.type).alias(c.name) for c in DETAIL_COLUMNS]
     return facts.select("product_id", *values)
 
 
 def images(pictures: DataFrame) -> DataFrame:
     """Return the table `images` without its content."""
     facts = {"format": "string", "width": "int", "height": "int", "mode": "string"}
-    typed = [F.col("facts")[name].cast(kind).alias(name) for name, kind in facts.items()]
+    typed = [F.col("facts")[name].try_cast(kind).alias(name) for name, kind in facts.items()]
     return pictures.where("reason IS NULL").select("path", "product_id", "sha256", *typed)
 
 

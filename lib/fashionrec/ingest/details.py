@@ -1,13 +1,16 @@
 """Reading styles/ID.json, what a catalogue says of a product beyond its line: pure Python."""
 
 import json
-import math
+import re
 from typing import Any
 
 from fashionrec.ingest.pictures import UnusableError
 from fashionrec.tables import DETAILS
 
 UNREADABLE = "unreadable "  # prefix of the fact that keeps a value which could not be read
+
+# What Spark casts to a DOUBLE; Python's float() takes much more.
+_NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]+)?(e[+-]?[0-9]{1,3})?", re.ASCII | re.IGNORECASE)
 
 # Our column, and the path to its value in the file.
 _PLACES = {
@@ -47,12 +50,7 @@ def _value_at(document: Any, place: tuple[str, ...]) -> Any:
 
 
 def _as_fact(name: str, kind: str, value: Any) -> dict[str, str]:
-    readable = _is_number(value) if kind == "DOUBLE" else isinstance(value, str)
-    return {name if readable else UNREADABLE + name: str(value)}
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        return not isinstance(value, bool) and math.isfinite(float(value))
-    except (TypeError, ValueError, OverflowError):
-        return False
+    # JSON can spell half a surrogate pair, which is no text.
+    text = str(value).encode("utf-8", "replace").decode()
+    readable = _NUMBER.fullmatch(text) if kind == "DOUBLE" else isinstance(value, str)
+    return {name if readable else UNREADABLE + name: text}

@@ -22,12 +22,15 @@ def examine_entry(folder: Path, entry: Entry, limits: Limits) -> Finding:
     """Return what the entry holds; whatever is wrong with it is its `problem`, never an error."""
     if entry.problem:
         return Finding(problem=entry.problem)
+    too_large = Finding(problem=f"more than {limits.max_bytes:,} bytes")
     if entry.size > limits.max_bytes:
-        return Finding(problem=f"more than {limits.max_bytes:,} bytes")
+        return too_large
     try:
         content = read_content(folder, entry, limits.max_bytes)
     except OSError as error:
         return Finding(problem=f"cannot be read: {error.strerror}")
+    if len(content) > limits.max_bytes:  # it has grown since it was listed
+        return too_large
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         is_image = entry.kind == IMAGE

@@ -2,9 +2,9 @@
 
 import os
 import tarfile
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from stat import S_ISREG
 
@@ -12,6 +12,8 @@ from fashionrec.errors import FashionrecError
 from fashionrec.ingest.styles import as_product_id
 
 IMAGE, DETAILS = "image", "styles.json"
+_NOT_REGULAR = "not a regular file"
+_NOT_UTF8 = "the file's name is not UTF-8"
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,11 @@ class Entry:
 def list_catalogue(folder: Path) -> Iterator[Entry]:
     """Return every image entry and every styles/*.json of the catalogue, by name only."""
     yield from _list_folder(folder, "images", IMAGE)
-    for shard in sorted(folder.glob("images*.tar")):
-        yield from _list_tar(folder, shard.name)
+    with os.scandir(folder) as scan:
+        shards = [child for child in scan if fnmatchcase(child.name, "images*.tar")]
+    for child in sorted(shards, key=lambda child: child.name):
+        shard = _file_entry(child.name, IMAGE, child)
+        yield from [shard] if shard.problem else _list_tar(folder, shard)
     for entry in _list_folder(folder, "styles", DETAILS):
         if entry.path.endswith(".json"):
             yield entry
@@ -75,8 +80,12 @@ def _list_folder(root: Path, below: str, kind: str) -> Iterator[Entry]:
     """Walk a folder in the order of names; links to folders inside it could lead in circles."""
     if not (root / below).is_dir():
         return
-    with os.scandir(root / below) as scan:
-        children = sorted(scan, key=lambda child: child.name)
+    try:
+        with os.scandir(root / below) as scan:
+            children = sorted(scan, key=lambda child: child.name)
+    except OSError as error:
+        yield Entry(_readable(below), kind, None, 0, 0, problem=f"cannot be read: {error.strerror}")
+        return
     for child in children:
         path = f"{below}/{child.name}"
         if child.is_dir(follow_symlinks=False):
@@ -86,50 +95,60 @@ def _list_folder(root: Path, below: str, kind: str) -> Iterator[Entry]:
 
 
 def _file_entry(path: str, kind: str, child: os.DirEntry[str]) -> Entry:
-    readable = os.fsencode(path).decode("utf-8", "backslashreplace")
+    readable = _readable(path)
     try:
         status = child.stat()
     except OSError as error:  # a link to nowhere, or gone since it was listed
         return Entry(
             readable, kind, _id_of(path), 0, 0, problem=f"cannot be read: {error.strerror}"
         )
-    problem = None if S_ISREG(status.st_mode) else "not a regular file"
+    problem = None if S_ISREG(status.st_mode) else _NOT_REGULAR
     if readable != path:
-        problem = "the file's name is not UTF-8"
+        problem = _NOT_UTF8
     mtime = status.st_mtime_ns // 1000
     return Entry(readable, kind, _id_of(path), status.st_size, mtime, problem=problem)
 
 
-def _list_tar(folder: Path, shard: str) -> Iterator[Entry]:
+def _list_tar(folder: Path, shard: Entry) -> Iterator[Entry]:
     """List a shard from its headers; damage and what lies beyond it are one entry, a problem."""
-    status = (folder / shard).stat()
-    mtime = status.st_mtime_ns // 1000
-    seen: Counter[str] = Counter()
+    seen: set[str] = set()
     try:
-        with tarfile.open(folder / shard, "r:", errors="backslashreplace") as tar:
+        with tarfile.open(folder / shard.path, "r:", errors="backslashreplace") as tar:
             while member := tar.next():
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep every one
-                seen[member.name] += 1
+                if member.size < 0:
+                    raise tarfile.ReadError(f"{member.name} has a negative size")
                 if not member.isdir():
-                    yield _member_entry(shard, member, mtime, seen[member.name])
+                    path = _unique(f"{shard.path}!{member.name}", seen)
+                    yield _member_entry(shard.path, path, member, shard.mtime)
             _check_end(tar)
-    except (tarfile.TarError, OSError, ValueError) as error:
-        yield Entry(shard, IMAGE, None, status.st_size, mtime, problem=f"damaged tar: {error}")
+    except (tarfile.TarError, OSError, ValueError, RecursionError) as error:
+        yield replace(shard, product_id=None, problem=f"damaged tar: {error}")
+
+
+def _unique(path: str, seen: set[str]) -> str:
+    """Number a name that the tar holds again."""
+    name, occurrence = path, 1
+    while path in seen:
+        occurrence += 1
+        path = f"{name}#{occurrence}"
+    seen.add(path)
+    return path
 
 
 def _check_end(tar: tarfile.TarFile) -> None:
-    """Raise where the shard does not end in a block of zeros: tarfile stops there silently."""
+    """Raise where anything but zeros follows the last member: tarfile stops there silently."""
     assert tar.fileobj is not None
     tar.fileobj.seek(tar.offset)
-    if tar.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
-        raise tarfile.ReadError(f"no header at byte {tar.offset:,}")
+    while block := tar.fileobj.read(1 << 20):
+        if block.strip(b"\0"):
+            raise tarfile.ReadError(f"more than zeros after byte {tar.offset:,}")
 
 
-def _member_entry(shard: str, member: tarfile.TarInfo, mtime: int, occurrence: int) -> Entry:
-    problem = None if member.isreg() and not member.issparse() else "not a regular file"
-    again = f"#{occurrence}" if occurrence > 1 else ""  # a tar may hold a name several times
+def _member_entry(shard: str, path: str, member: tarfile.TarInfo, mtime: int) -> Entry:
+    problem = None if member.isreg() and not member.issparse() else _NOT_REGULAR
     return Entry(
-        path=f"{shard}!{member.name}{again}",
+        path=path,
         kind=IMAGE,
         product_id=_id_of(member.name),
         size=member.size,
@@ -138,6 +157,11 @@ def _member_entry(shard: str, member: tarfile.TarInfo, mtime: int, occurrence: i
         offset=member.offset_data,
         problem=problem,
     )
+
+
+def _readable(path: str) -> str:
+    """Return a path that is text, whatever bytes the file system holds."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _id_of(path: str) -> int | None:

@@ -28,7 +28,7 @@ NAME = "productDisplayName"
 BLANK = "blank line"
 
 _MAX_BIGINT = 2**63 - 1
-_YEAR = re.compile(r"\d{4}(\.0)?")  # pandas writes a column of years with a gap as 2012.0
+_YEAR = re.compile(r"[0-9]{4}(\.0)?")  # pandas writes a column of years with a gap as 2012.0
 
 
 @dataclass(frozen=True)
@@ -135,36 +135,36 @@ def parse_line(line: int, raw: bytes, header: Header, null_values: Sequence[str]
     try:
         text = _decode(raw, first=line == 1)
     except UnicodeDecodeError:
-        return Record(line, raw.decode("utf-8", "backslashreplace"), "not UTF-8")
+        text = raw.removesuffix(b"\r").decode("utf-8", "backslashreplace")
+        return Record(line, text, "not UTF-8")
     if not text.strip():
         return Record(line, text, BLANK)
     fields = split_fields(text, header)
-    if fields is None:
-        count = text.count(",") + 1
-        return Record(line, text, f"{count} fields, the header has {len(header.columns)}")
+    if len(fields) < len(header.columns):
+        reason = f"{len(fields)} fields, the header has {len(header.columns)}"
+        return Record(line, text, reason)
     return _as_record(line, text, dict(zip(header.columns, fields, strict=True)), null_values)
 
 
-def split_fields(text: str, header: Header) -> list[str] | None:
-    """Return one text per column of the header, or None where there are too few.
+def split_fields(text: str, header: Header) -> list[str]:
+    """Return one text per column of the header, or fewer where the line has fewer.
 
-    A line that is proper CSV is read as such. Otherwise quotes are ordinary characters, and surplus
-    commas belong to the name, the only free text of a line.
+    Surplus commas belong to the name, the only free text of a line. In a line that is not proper
+    CSV quotes are ordinary characters.
     """
-    width = len(header.columns)
+    pieces = text.split(",")
     try:
         fields = next(csv.reader([text], strict=True))
-        if len(fields) == width:
-            return fields
-    except (csv.Error, StopIteration):
-        pass
-    fields = text.split(",")
-    surplus = len(fields) - width
-    if surplus < 0:
-        return None
-    name = header.columns.index(NAME)
-    whole = ",".join(fields[name : name + surplus + 1])
-    return [*fields[:name], whole, *fields[name + surplus + 1 :]]
+    except csv.Error:
+        fields = pieces
+    surplus = len(fields) - len(header.columns)
+    if surplus <= 0:
+        return fields
+    start = header.columns.index(NAME)
+    stop = start + surplus + 1
+    # The name keeps its quotes, unless a quoted comma has shifted the pieces.
+    name = pieces[start:stop] if len(pieces) == len(fields) else fields[start:stop]
+    return [*fields[:start], ",".join(name), *fields[stop:]]
 
 
 def _as_record(line: int, text: str, row: dict[str, str], null_values: Sequence[str]) -> Record:

@@ -156,12 +156,12 @@ def _pass(queries: Queries, items: Items, search: Search) -> tuple[TopK, NDArray
 
 
 def _settled(pairs: Pairs, bounds: Bounds, queries: Queries, items: Items, k: int) -> TopK:
-    """Lists from candidates. The k best by score give each query a similarity to beat, which
-    spares most of the others an exact score."""
+    """Lists from candidates. The k best by score give each query that has more a similarity to
+    beat, which spares most of the others an exact score."""
     order, ranks = ranked(pairs.rows, pairs.columns, pairs.scores)
     first, rest = pairs.take(order[ranks < k]), pairs.take(order[ranks >= k])
     exact = _rescored(first, queries, items)
-    rest = rest.take(_may_beat(rest, bounds, _kth(exact, k, len(queries.index))))
+    rest = rest.take(_may_beat(rest, bounds, _least(exact, len(queries.index))))
     return listed(exact.and_also(_rescored(rest, queries, items)), items.ids, k, len(queries.index))
 
 
@@ -170,11 +170,10 @@ def _rescored(pairs: Pairs, queries: Queries, items: Items) -> Pairs:
     return Pairs(pairs.rows, pairs.columns, scores)
 
 
-def _kth(pairs: Pairs, k: int, count: int) -> Floats:
-    """The least of each query's k similarities; -1, which all reach, for one of fewer."""
+def _least(pairs: Pairs, count: int) -> Floats:
+    """The least similarity of each query."""
     least = np.full(count, 1.0, np.float32)
     np.minimum.at(least, pairs.rows, pairs.scores)
-    least[np.bincount(pairs.rows, minlength=count) < k] = -1.0
     return least
 
 
