@@ -74,9 +74,10 @@ def test_state_is_that_of_the_last_commit_that_left_one(store: Store, spark: Spa
 
 
 def test_put_adds_then_replaces(store: Store, spark: SparkSession) -> None:
+    row = {"run_id": "r", "source": "s", "position": "it's 1", "raw": None}
     for reason in ("x", "y"):
-        store.put(REJECTS, reject(spark, ("r", "s", "it's 1", None, reason)))
-    store.put(REJECTS, reject(spark, ("r", "s", "2", None, "z")))
+        store.put(REJECTS, row | {"reason": reason})
+    store.put(REJECTS, row | {"position": "2", "reason": "z"})
     assert content(store) == [("r", "s", "2", None, "z"), ("r", "s", "it's 1", None, "y")]
 
 

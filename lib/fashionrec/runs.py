@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pyspark.sql.types import StructType
-
 from fashionrec.errors import FashionrecError
 from fashionrec.store import Store
 from fashionrec.tables import RUNS
@@ -73,18 +71,17 @@ def _write(store: Store, run: Run, status: str, message: str | None = None) -> N
         for name, version in store.versions().items()
         if name != RUNS.name and version != run.versions_read.get(name)
     }
-    row = (
-        run.run_id,
-        run.job,
-        status,
-        run.started_at,
-        None if status == "running" else datetime.now(UTC),
-        run.counts,
-        run.seconds,
-        run.versions_read,
-        written,
-        run.model_version,
-        message,
-    )
-    schema: StructType = store.read(RUNS).schema
-    store.put(RUNS, store.spark.createDataFrame([row], schema))
+    row = {
+        "run_id": run.run_id,
+        "job": run.job,
+        "status": status,
+        "started_at": run.started_at,
+        "finished_at": None if status == "running" else datetime.now(UTC),
+        "counts": run.counts,
+        "seconds": run.seconds,
+        "versions_read": run.versions_read,
+        "versions_written": written,
+        "model_version": run.model_version,
+        "message": message,
+    }
+    store.put(RUNS, row)

@@ -1,0 +1,131 @@
+"""The commands as they are typed, most of them in processes of their own."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, RunJob
+from fashionrec.store import Store
+from fashionrec.tables import PRODUCTS, RECOMMENDATIONS
+
+SCRIPT = ROOT / "spark-submit.sh"
+
+
+def command(*options: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the script as from a shell, without what the test run itself was given."""
+    env = {k: v for k, v in os.environ.items() if k != "PYSPARK_SUBMIT_ARGS"}
+    words = [str(SCRIPT), *map(str, options)]
+    return subprocess.run(
+        words,
+        env=env | {"NO_INSTALL": "1"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def lookup(*options: object) -> subprocess.CompletedProcess[str]:
+    """Run lookup in a plain Python that could not start a JVM."""
+    words = [sys.executable, str(ROOT / "jobs" / "lookup.py"), *map(str, options)]
+    env = {"PATH": "/nonexistent", "SPARK_LOG_DIR": os.environ["SPARK_LOG_DIR"]}
+    return subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
+
+
+def test_lookup_prints_the_five_rows_without_a_jvm(night: Store) -> None:
+    rows = night.read(RECOMMENDATIONS).orderBy("product_id", "rank").limit(5).collect()
+    result = lookup(rows[0].product_id, "--warehouse", night.warehouse)
+    assert result.returncode == 0, result.stderr
+    first, *lines = result.stdout.splitlines()
+    assert first.startswith(f"{rows[0].product_id}  {rows[0].product_display_name}")
+    assert [line.split()[:3] for line in lines] == [
+        [str(row.rank), f"{row.similarity:.4f}", str(row.neighbour_id)] for row in rows
+    ]
+
+
+def test_lookup_says_why_there_is_nothing(night: Store, tmp_path: Path) -> None:
+    result = lookup(424242424242, "--warehouse", night.warehouse)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "error: product 424242424242 is not in the catalogue\n"
+    bare = night.read(PRODUCTS).where("image_sha256 IS NULL").first().product_id
+    result = lookup(bare, "--warehouse", night.warehouse)
+    assert result.returncode == 1
+    assert "has no usable picture, so it has no neighbours" in result.stderr
+    result = lookup(1, "--warehouse", tmp_path / "empty")
+    assert result.returncode == 1
+    assert "there is no such table yet: run nightly first" in result.stderr
+    assert lookup("abc").returncode == 2
+
+
+def test_sql_as_csv_prints_a_header_and_rows_and_nothing_else(night: Store) -> None:
+    query = "SELECT source, count(*) AS n FROM rejects GROUP BY source ORDER BY source"
+    options = ("sql", query, "--format", "csv", "--warehouse", night.warehouse)
+    result = command(*options, "--conf", "spark.sql.shuffle.partitions=3")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "source,n\ncells,3\nimages,8\nstyles.csv,7\nstyles.json,2\n"
+
+
+def test_sql_knows_every_table_and_explains_mistakes(
+    night: Store, run_job: RunJob, capfd: pytest.CaptureFixture[str]
+) -> None:
+    query = "SELECT count(*) AS n FROM predictions WHERE predicted_probability > 1"
+    assert run_job("sql", query, "--warehouse", night.warehouse) == 0
+    assert re.search(r"\|n *\|", capfd.readouterr().out)
+    assert run_job("sql", "SELECT * FROM produkts", "--warehouse", night.warehouse) == 1
+    err = capfd.readouterr().err
+    assert "produkts" in err
+    assert "the tables are products, images" in err
+    assert run_job("sql", "SELEKT 1", "--warehouse", night.warehouse) == 1
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_spark_options_are_passed_through(night: Store) -> None:
+    options = ("sql", "SET spark.sql.shuffle.partitions", "--format", "csv")
+    result = command(
+        *options, "--warehouse", night.warehouse, "--conf", "spark.sql.shuffle.partitions=3"
+    )
+    assert result.stdout == "key,value\nspark.sql.shuffle.partitions,3\n", result.stderr
+
+
+def test_help_lists_every_job() -> None:
+    result = command("help")
+    assert result.returncode == 0
+    for path in (ROOT / "jobs").glob("*.py"):
+        assert path.stem.replace("_", "-") in result.stdout
+
+
+def test_wrong_use_is_exit_2(tmp_path: Path, run_job: RunJob) -> None:
+    result = command("nightlie")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "there is no job 'nightlie'" in result.stderr
+    assert command().returncode == 2
+    assert run_job("nightly", "--set", "embed.batchsize=1", "--warehouse", tmp_path) == 2
+    assert run_job("ingest", "--warehouse", tmp_path) == 2
+    assert list(tmp_path.iterdir()) == [tmp_path / "logs"]
+
+
+def test_a_missing_environment_is_not_installed_when_forbidden(tmp_path: Path) -> None:
+    for name in ("spark-submit.sh", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "nightly.py").write_text("")
+    words = [str(tmp_path / "spark-submit.sh"), "nightly", "--no-install"]
+    result = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert "installing is forbidden: run ./spark-submit.sh setup" in result.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_make_sample_draws_and_refuses(
+    tmp_path: Path, run_job: RunJob, capfd: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--folder", tmp_path / "drawn", "--products", 60)
+    assert run_job("make_sample", *options) == 0
+    assert "60 products" in capfd.readouterr().out
+    assert len(list((tmp_path / "drawn" / "styles").iterdir())) == 60
+    assert run_job("make_sample", *options) == 2
+    assert "is not an empty folder" in capfd.readouterr().err
