@@ -4,12 +4,17 @@ import gzip
 import hashlib
 import io
 import os
+import signal
 import tarfile
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from fashionrec.errors import FashionrecError
@@ -56,6 +61,12 @@ def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
     return info
 
 
+def sealed(header: bytes) -> bytes:
+    """A member's header with the checksum that it should have."""
+    blank = header[:148] + b" " * 8 + header[156:]
+    return blank[:148] + b"%06o\0 " % sum(blank) + blank[156:]
+
+
 def filled(folder: Path, files: dict[str, bytes]) -> Path:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -67,6 +78,18 @@ def listed(folder: Path) -> list[tuple[str, int | None, str | None]]:
     """Path, id and problem of each entry; 1,000 at most, so that no tar can be endless."""
     entries = islice(list_catalogue(folder), 1_000)
     return [(entry.path, entry.product_id, entry.problem) for entry in entries]
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Fail, rather than wait for ever, what takes more than five seconds."""
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it hangs"))
+    signal.alarm(5)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def contents(folder: Path) -> list[bytes]:
@@ -160,6 +183,27 @@ def test_a_name_that_is_not_utf8_is_listed_readably_with_a_problem(tmp_path: Pat
     assert examine_entry(tmp_path, entry, LIMITS) == Finding(problem=problem)
 
 
+@pytest.mark.parametrize("below", ["images", "images/b", "images/b/c"])
+def test_a_folder_that_cannot_be_read_is_a_problem_beside_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str
+) -> None:
+    names = ["images/1.jpg", "images/b/2.jpg", "images/b/c/3.jpg", "images/d/4.jpg"]
+    filled(tmp_path, {**dict.fromkeys(names, b""), "styles/5.json": b"{}"})
+    scandir = os.scandir
+
+    def denying(path: Path) -> Iterator[os.DirEntry[str]]:  # root may read every folder
+        if path == tmp_path / below:
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", denying)
+    entries = listed(tmp_path)
+    readable = [name for name in names if not name.startswith(f"{below}/")]
+    assert [path for path, _, problem in entries if problem is None] == [*readable, "styles/5.json"]
+    denied = (below, None, "cannot be read: Permission denied")
+    assert [entry for entry in entries if entry[2] is not None] == [denied]
+
+
 def test_links_and_special_files(tmp_path: Path) -> None:
     filled(tmp_path, {"images/1.jpg": b"one", "deep/2.jpg": b"two"})
     os.mkfifo(tmp_path / "images" / "3.jpg")
@@ -251,6 +295,17 @@ def test_a_name_that_stands_again_is_another_entry(tmp_path: Path) -> None:
     assert contents(tmp_path) == [b"one", b"two", b"again", b""]
 
 
+def test_no_two_members_share_a_path_even_where_a_name_looks_numbered(tmp_path: Path) -> None:
+    members = [("1.jpg", b"a"), ("1.jpg", b"b"), ("1.jpg#2", b"c"), ("1.jpg#2#2", b"d")]
+    assert [path for path, _, _ in listed(filled(tmp_path, {"images.tar": tar_of(members)}))] == [
+        "images.tar!1.jpg",
+        "images.tar!1.jpg#2",
+        "images.tar!1.jpg#2#2",
+        "images.tar!1.jpg#2#2#2",
+    ]
+    assert contents(tmp_path) == [b"a", b"b", b"c", b"d"]
+
+
 def test_members_that_are_no_files(tmp_path: Path) -> None:
     members: list[Member | tarfile.TarInfo] = [
         special("dir", tarfile.DIRTYPE),
@@ -285,10 +340,8 @@ def test_a_name_that_points_outside_never_leads_outside(tmp_path: Path) -> None:
 
 def test_a_member_whose_name_is_not_utf8_is_listed_readably(tmp_path: Path) -> None:
     content = tar_of([("1caf_.jpg", b"one"), ("2.jpg", b"two")], tarfile.USTAR_FORMAT)
-    header = bytearray(content[:BLOCK].replace(b"caf_", b"caf\xe9"))
-    header[148:156] = b" " * 8
-    header[148:156] = b"%06o\0 " % sum(header)
-    filled(tmp_path, {"images.tar": bytes(header) + content[BLOCK:]})
+    header = sealed(content[:BLOCK].replace(b"caf_", b"caf\xe9"))
+    filled(tmp_path, {"images.tar": header + content[BLOCK:]})
     assert listed(tmp_path) == [
         ("images.tar!1caf\\xe9.jpg", None, None),
         ("images.tar!2.jpg", 2, None),
@@ -319,9 +372,34 @@ def test_what_is_no_tar_is_one_problem(tmp_path: Path, content: bytes, reason: s
 
 def test_a_folder_named_like_a_shard_is_one_problem(tmp_path: Path) -> None:
     (tmp_path / "images1.tar").mkdir()
-    ((path, _, problem),) = listed(tmp_path)
-    assert path == "images1.tar"
-    assert str(problem).startswith("damaged tar: [Errno 21] Is a directory")
+    assert listed(tmp_path) == [("images1.tar", None, NOT_REGULAR)]
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["fifo", "link to a fifo"])
+def test_a_fifo_named_like_a_shard_is_one_problem_at_once(tmp_path: Path, linked: bool) -> None:
+    os.mkfifo(tmp_path / ("fifo" if linked else "images.tar"))
+    if linked:
+        (tmp_path / "images.tar").symlink_to("fifo")
+    filled(tmp_path, {"images2.tar": tar_of([("2.jpg", b"two")])})
+    with at_once():
+        entries = listed(tmp_path)
+    assert entries == [("images.tar", None, NOT_REGULAR), ("images2.tar!2.jpg", 2, None)]
+
+
+def test_a_shard_may_be_a_link_and_one_to_nowhere_is_a_problem(tmp_path: Path) -> None:
+    filled(tmp_path, {"elsewhere.tar": tar_of([("1.jpg", b"one")])})
+    (tmp_path / "images1.tar").symlink_to("elsewhere.tar")
+    (tmp_path / "images2.tar").symlink_to("nowhere")
+    assert listed(tmp_path) == [
+        ("images1.tar!1.jpg", 1, None),
+        ("images2.tar", None, "cannot be read: No such file or directory"),
+    ]
+
+
+def test_a_shard_whose_name_is_not_utf8_is_a_problem_with_a_readable_path(tmp_path: Path) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/images\xff.tar")
+    Path(name).write_bytes(tar_of([("1.jpg", b"one")]))
+    assert listed(tmp_path) == [("images\\xff.tar", None, "the file's name is not UTF-8")]
 
 
 @pytest.mark.parametrize("content", [tar_of([]), bytes(2 * BLOCK)])
@@ -377,7 +455,7 @@ def test_garbage_in_the_middle_is_one_problem_behind_what_is_before(tmp_path: Pa
         content = whole[:1024] + garbage + whole[1024 + BLOCK :]
         assert listed(filled(tmp_path, {"images.tar": content})) == [
             ("images.tar!1.jpg", 1, None),
-            ("images.tar", None, "damaged tar: no header at byte 1,024"),
+            ("images.tar", None, "damaged tar: more than zeros after byte 1,024"),
         ]
 
 
@@ -387,8 +465,102 @@ def test_a_flipped_bit_in_a_header_is_reported(tmp_path: Path, place: int) -> No
     whole[1024 + place] ^= 0x01
     assert listed(filled(tmp_path, {"images.tar": bytes(whole)})) == [
         ("images.tar!1.jpg", 1, None),
-        ("images.tar", None, "damaged tar: no header at byte 1,024"),
+        ("images.tar", None, "damaged tar: more than zeros after byte 1,024"),
     ]
+
+
+THREE = tar_of([("1.jpg", b"one"), ("2.jpg", b"two"), ("3.jpg", b"three")])
+
+
+@pytest.mark.parametrize(
+    ("content", "end"),
+    [
+        (THREE[:1024] + bytes(BLOCK) + THREE[1024 + BLOCK :], "1,024"),
+        (bytes(BLOCK) + THREE[BLOCK:], "0"),
+        (tar_of([("1.jpg", b"one")]) + THREE, "1,024"),
+    ],
+    ids=["zeroed header", "zeroed first header", "concatenated"],
+)
+def test_zeros_before_more_members_are_damage(tmp_path: Path, content: bytes, end: str) -> None:
+    before = [] if end == "0" else [("images.tar!1.jpg", 1, None)]
+    damage = ("images.tar", None, f"damaged tar: more than zeros after byte {end}")
+    assert listed(filled(tmp_path, {"images.tar": content})) == [*before, damage]
+
+
+@pytest.mark.parametrize("size", [-1, -512, -1024])
+def test_a_negative_size_is_damage(tmp_path: Path, size: int) -> None:
+    header = bytearray(THREE[1024 : 1024 + BLOCK])
+    header[124:136] = tarfile.itn(size, 12, tarfile.GNU_FORMAT)  # type: ignore[attr-defined]
+    content = THREE[:1024] + sealed(bytes(header)) + THREE[1024 + BLOCK :]
+    assert listed(filled(tmp_path, {"images.tar": content})) == [
+        ("images.tar!1.jpg", 1, None),
+        ("images.tar", None, "damaged tar: 2.jpg has a negative size"),
+    ]
+
+
+def test_a_thousand_extended_headers_are_damage(tmp_path: Path) -> None:
+    one = tarfile.TarInfo("1.jpg")
+    one.pax_headers = {"comment": "x"}
+    extended = tar_of([one], tarfile.PAX_FORMAT)[: 2 * BLOCK]
+    ((path, _, problem),) = listed(filled(tmp_path, {"images.tar": extended * 2_000 + THREE}))
+    assert path == "images.tar"
+    assert str(problem).startswith("damaged tar: maximum recursion depth exceeded")
+
+
+Flips = dict[int, tuple[int, int]]
+FORMS = [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
+SHARDS = {form: tar_of(MEMBERS, form)[: 14 * BLOCK] for form in FORMS}
+A_FLIP = st.tuples(st.integers(0, BLOCK - 1), st.integers(1, 255))
+
+
+def flipped(content: bytes, flips: Flips) -> bytes:
+    damaged = bytearray(content)
+    for block, (place, mask) in flips.items():
+        damaged[block * BLOCK + place] ^= mask
+    return bytes(damaged)
+
+
+def entries_of(content: bytes) -> list[Entry]:
+    """The entries of a shard: each examined, no path twice, and not without an end."""
+    with tempfile.TemporaryDirectory() as name, at_once():
+        folder = filled(Path(name), {"images.tar": content})
+        os.utime(folder / "images.tar", (0, 0))
+        entries = list(islice(list_catalogue(folder), 100))
+        assert all(isinstance(examine_entry(folder, entry, LIMITS), Finding) for entry in entries)
+    assert len(entries) < 100
+    assert len({entry.path for entry in entries}) == len(entries)
+    return entries
+
+
+# Of two bytes in one header the changes may cancel out in its checksum: that no reader can see.
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(FORMS), st.dictionaries(st.integers(0, 13), A_FLIP, max_size=3))
+def test_flipped_bytes_lose_no_member_without_a_problem(form: int, flips: Flips) -> None:
+    intact, entries = entries_of(SHARDS[form]), entries_of(flipped(SHARDS[form], flips))
+    members = [entry for entry in entries if entry.archive]
+    damage = [(e.path, str(e.problem)[:13]) for e in entries if not e.archive]
+    assert len(intact) == len(MEMBERS)
+    assert len(members) == len(MEMBERS) or damage == [("images.tar", "damaged tar: ")]
+    assert [e.offset for e in members] == [e.offset for e in intact[: len(members)]]
+    # What ends before the first damaged block is there as if nothing were damaged.
+    first = min(flips, default=14) * BLOCK
+    ends = [(entry.offset or 0) + entry.size for entry in intact]
+    before = sum(end <= first for end in ends)
+    assert entries[:before] == intact[:before]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(FORMS),
+    st.lists(
+        st.tuples(st.integers(0, 14 * BLOCK), st.binary(min_size=1, max_size=600)), max_size=3
+    ),
+)
+def test_any_damage_is_listed_to_an_end(form: int, patches: list[tuple[int, bytes]]) -> None:
+    content = SHARDS[form]
+    for place, patch in patches:
+        content = content[:place] + patch + content[place + len(patch) :]
+    entries_of(content)
 
 
 # Reading and examining.
@@ -442,6 +614,13 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     exact = picture() + bytes(LIMITS.max_bytes - len(picture()))
     (entry, _) = list_catalogue(filled(tmp_path, {"images/1.jpg": exact}))
     assert examine_entry(tmp_path, entry, LIMITS).sha256 == hashlib.sha256(exact).hexdigest()
+
+
+def test_a_file_that_has_grown_since_it_was_listed_is_too_large(tmp_path: Path) -> None:
+    (entry,) = list_catalogue(filled(tmp_path, {"images/1.jpg": picture()}))
+    filled(tmp_path, {"images/1.jpg": picture() + bytes(1_000)})
+    for limit, problem in ((1_000, "more than 1,000 bytes"), (len(picture()) + 1_000, None)):
+        assert examine_entry(tmp_path, entry, Limits(100, limit)).problem == problem
 
 
 def test_a_file_that_has_gone_is_a_problem(tmp_path: Path) -> None:

@@ -123,6 +123,11 @@ def test_a_jpeg_cut_anywhere_is_refused(options: dict[str, Any]) -> None:
             assert reason in wanted or str(reason).startswith("cannot be decoded: "), cut
 
 
+@pytest.mark.parametrize("cut", [30, 170])
+def test_a_jpeg_cut_in_its_header_is_truncated(cut: int) -> None:
+    assert outcome(encoded("JPEG")[:cut]) == "truncated image"
+
+
 def test_a_png_cut_anywhere_in_its_pixels_is_refused() -> None:
     whole = encoded("PNG", size=(60, 80))
     # The last bytes, from the compressed data's end mark on, hold no pixel.
@@ -169,6 +174,13 @@ def test_a_decompression_bomb_is_refused_unopened(width: int, height: int) -> No
     assert outcome(declaring(width, height)) == "more than 50,000,000 pixels"
     assert time.perf_counter() - start < 1
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - kilobytes < 50_000
+
+
+def test_a_limit_above_pillows_own_is_kept() -> None:
+    pillows = 2 * 89_478_485
+    content = declaring(20_000, 10_000)  # of whose pixels hardly any are there
+    assert outcome(content, Limits(pillows + 1, 1)) == "more than 178,956,971 pixels"
+    assert outcome(content, Limits(200_000_000, 1)) == "truncated image"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])

@@ -147,6 +147,15 @@ def test_a_name_is_read_wherever_its_column_stands(
     ]
 
 
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("name", ["Shirt", "Shirt, long", 'Shirt "x", long', '12" Shirt, "long'])
+def test_a_quoted_comma_stays_in_its_cell_whatever_the_name(name: str, order: str) -> None:
+    columns = ORDERS[order]
+    text = text_of(columns, baseColour='"Blue, navy"', productDisplayName=name)
+    expected = VALUES | {"base_colour": "Blue, navy", "product_display_name": name}
+    assert parse_line(2, text.encode(), Header(1, columns), []) == Record(2, text, None, expected)
+
+
 def test_one_opened_quote_swallows_no_line_up_to_the_one_that_closes_it(tmp_path: Path) -> None:
     lines = [text_of(productDisplayName=name) for name in ('"Opened', "Between", 'Closed"')]
     content = "\n".join([FIRST, *lines])
@@ -160,6 +169,9 @@ def test_one_opened_quote_swallows_no_line_up_to_the_one_that_closes_it(tmp_path
         (b"15970", "15970", "1 fields, the header has 10"),
         (b"15970,Men\r", "15970,Men", "2 fields, the header has 10"),
         (b",,,,,,,,", ",,,,,,,,", "9 fields, the header has 10"),
+        # A comma in a quoted name stands for no missing field.
+        (b'1,,,,,,,,"Shirt, blue"', '1,,,,,,,,"Shirt, blue"', "9 fields, the header has 10"),
+        (b"1,\xe9\r", "1,\\xe9", "not UTF-8"),
         (b"1,,,,,,,,,Caf\xe9", "1,,,,,,,,,Caf\\xe9", "not UTF-8"),
         (b"\xff\xfe1\x00,\x00", "\\xff\\xfe1\x00,\x00", "not UTF-8"),
         (b"\xed\xa0\x80", "\\xed\\xa0\\x80", "not UTF-8"),
@@ -461,8 +473,7 @@ def test_every_good_row_survives_and_every_line_is_one_record(
         records = records_of(written(Path(folder), content), size)
     assert [record.line for record in records] == list(range(2, len(lines) + 2))
     for record, line in zip(records, lines, strict=True):
-        raw = record.raw.removesuffix("\r") if line.reason == "not UTF-8" else record.raw
-        assert raw == line.text.decode("utf-8", "backslashreplace")
+        assert record.raw == line.text.decode("utf-8", "backslashreplace")
         assert (record.values, record.reason) == (line.values or {}, line.reason)
         assert record.cells == line.cells
 
@@ -482,5 +493,5 @@ def test_any_bytes_below_a_header_are_a_record_a_line(body: bytes, size: int) ->
         assert records == records_of(path)
     assert [record.line for record in records] == list(range(2, len(lines) + 2))
     for record, line in zip(records, lines, strict=True):
-        assert record.raw.rstrip("\r") == line.decode("utf-8", "backslashreplace").rstrip("\r")
+        assert record.raw == line.removesuffix(b"\r").decode("utf-8", "backslashreplace")
         assert (record.reason is None) == (list(record.values) == [*COLUMNS.values()])

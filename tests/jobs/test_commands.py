@@ -16,17 +16,11 @@ from fashionrec.tables import PRODUCTS, RECOMMENDATIONS
 SCRIPT = ROOT / "spark-submit.sh"
 
 
-def command(*options: object, **environment: str) -> subprocess.CompletedProcess[str]:
+def command(*options: object) -> subprocess.CompletedProcess[str]:
     """Run the script as from a shell, without what the test run itself was given."""
     env = {k: v for k, v in os.environ.items() if k != "PYSPARK_SUBMIT_ARGS"}
-    words = [str(SCRIPT), *map(str, options)]
-    return subprocess.run(
-        words,
-        env=env | {"NO_INSTALL": "1"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    words = [str(SCRIPT), "--no-install", *map(str, options)]
+    return subprocess.run(words, env=env, capture_output=True, text=True, timeout=120)
 
 
 def lookup(*options: object) -> subprocess.CompletedProcess[str]:
@@ -74,7 +68,7 @@ def test_sql_knows_every_table_and_explains_mistakes(
 ) -> None:
     query = "SELECT count(*) AS n FROM predictions WHERE predicted_probability > 1"
     assert run_job("sql", query, "--warehouse", night.warehouse) == 0
-    assert re.search(r"\|n *\|", capfd.readouterr().out)
+    assert re.search(r"\| *n\|\n\+-+\+\n\| *0\|", capfd.readouterr().out)
     assert run_job("sql", "SELECT * FROM produkts", "--warehouse", night.warehouse) == 1
     err = capfd.readouterr().err
     assert "produkts" in err
