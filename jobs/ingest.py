@@ -1,6 +1,6 @@
 """Bring the tables products, images, rejects and files up to date with a catalogue."""
 
-from fashionrec.cli import Context, run_job
+from fashionrec.cli import Context, add_ingest_options, run_job
 from fashionrec.errors import UsageError
 from fashionrec.ingest.ingest import ingest
 from fashionrec.runs import recorded
@@ -13,9 +13,17 @@ def main(context: Context) -> None:
     if context.catalogue is None:
         raise UsageError("ingest needs a catalogue: give its folder with --catalogue")
     store = Store(spark_session("ingest"), context.warehouse)
-    with recorded(store, "ingest") as run, run.step("ingest"):
-        ingest(store, context.catalogue, context.config.ingest, run)
+    options = context.options
+    with recorded(store, "ingest", options.run_id) as run, run.step("ingest"):
+        ingest(
+            store,
+            context.catalogue,
+            context.config.ingest,
+            run,
+            verify=options.verify,
+            allow_removal=options.allow_removal,
+        )
 
 
 if __name__ == "__main__":
-    run_job(__doc__, main)
+    run_job(__doc__, main, add_ingest_options)

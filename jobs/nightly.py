@@ -1,8 +1,6 @@
 """The whole flow, in order: ingest, embed, neighbours, publish."""
 
-import argparse
-
-from fashionrec.cli import Context, run_job
+from fashionrec.cli import Context, add_ingest_options, run_job
 from fashionrec.embed.embed import embed
 from fashionrec.ingest.ingest import ingest
 from fashionrec.models import current_model
@@ -15,19 +13,21 @@ from fashionrec.store import Store
 from fashionrec.summary import print_summary
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this job alone."""
-    parser.add_argument("--run-id", help="name of the run; given again, it is the same run")
-
-
 def main(context: Context) -> None:
     """Bring every table up to date with the catalogue."""
-    settings = context.config
+    settings, options = context.config, context.options
     catalogue = context.catalogue or ensure_catalogue(context.sample, settings.sample)
     store = Store(spark_session("nightly"), context.warehouse)
-    with recorded(store, "nightly", context.options.run_id) as run:
+    with recorded(store, "nightly", options.run_id) as run:
         with run.step("ingest"):
-            ingest(store, catalogue, settings.ingest, run)
+            ingest(
+                store,
+                catalogue,
+                settings.ingest,
+                run,
+                verify=options.verify,
+                allow_removal=options.allow_removal,
+            )
         with run.step("embed"):
             model = current_model(store, settings.model)
             embed(store, model, settings.embed, run)
@@ -39,4 +39,4 @@ def main(context: Context) -> None:
 
 
 if __name__ == "__main__":
-    run_job(__doc__, main, add_options)
+    run_job(__doc__, main, add_ingest_options)

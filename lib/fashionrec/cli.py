@@ -65,6 +65,17 @@ def run_job(
         _leave(f"{_last_line(error)} (stack trace: {_log_file()})", 1)
 
 
+def add_ingest_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the jobs that ingest."""
+    parser.add_argument("--run-id", help="name of the run; given again, it is the same run")
+    parser.add_argument("--verify", action="store_true", help="read every file, changed or not")
+    parser.add_argument(
+        "--allow-removal",
+        action="store_true",
+        help="go on though more than ingest.max_removed_share of the catalogue is gone",
+    )
+
+
 def _parser(description: str | None) -> argparse.ArgumentParser:
     name = Path(sys.argv[0]).stem.replace("_", "-")
     parser = argparse.ArgumentParser(

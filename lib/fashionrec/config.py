@@ -41,6 +41,7 @@ class IngestSettings(_Settings):
     max_pixels: int = Field(gt=0)
     max_bytes: int = Field(gt=0)
     null_values: list[str]
+    max_removed_share: float = Field(ge=0, le=1)
 
 
 class EmbedSettings(_Settings):

@@ -3,6 +3,8 @@
 import logging
 from datetime import UTC, datetime
 
+import pyarrow.dataset as ds
+
 from fashionrec.config import project_home
 from fashionrec.embed.model import Model, load_model
 from fashionrec.errors import FashionrecError
@@ -20,7 +22,7 @@ def current_model(store: Store, wanted: str) -> Model:
 
     `wanted` is the setting `model`: "current", a folder, or torchvision:WEIGHTS.
     """
-    row = store.read(MODELS).where("current").first()
+    row = _current_row(store)
     if wanted != CURRENT:
         model = load_model(wanted, project_home())
     elif row is None:
@@ -56,7 +58,12 @@ def current_version(store: Store) -> str:
     Raises:
         FashionrecError: the warehouse has none yet.
     """
-    row = store.read(MODELS).where("current").first()
+    row = _current_row(store)
     if row is None:
         raise FashionrecError(f"{store.path(MODELS)}: no model is current yet: run embed first")
-    return str(row["model_version"])
+    return row["model_version"]
+
+
+def _current_row(store: Store) -> dict[str, str] | None:
+    rows = store.scan(MODELS, ["model_version", "path"], ds.field("current")).to_table().to_pylist()
+    return rows[0] if rows else None

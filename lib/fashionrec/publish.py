@@ -1,11 +1,15 @@
 """The step `publish`: `recommendations`, ready to look up, in one atomic commit."""
 
+import logging
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS, RECOMMENDATIONS
+
+log = logging.getLogger(__name__)
 
 # What a row tells of either product: the column of `products`, and its name beside a neighbour.
 _TOLD = {
@@ -19,10 +23,16 @@ _TOLD = {
 
 def publish(store: Store, model_version: str, run: Run) -> None:
     """Bring `recommendations` up to date; a row keeps the run that last changed it."""
+    read = {table.name: store.version(table) for table in (NEIGHBOURS, PRODUCTS, EMBEDDINGS)}
+    state = {"model_version": model_version, "read": read}
+    if store.state(RECOMMENDATIONS) == state:
+        log.info("publish: nothing has changed")
+        run.count("publish", rows_changed=0)
+        return
     neighbours = store.read(NEIGHBOURS)
     told = _told(store, model_version)
     rows = recommendations(neighbours, told, run.run_id)
-    written = store.sync(RECOMMENDATIONS, rows, ignore=["run_id"])
+    written = store.sync(RECOMMENDATIONS, rows, ignore=["run_id"], state=state)
     run.count("publish", rows_changed=written.total)
 
 

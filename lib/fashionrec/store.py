@@ -6,7 +6,6 @@ go on is committed with its output, as Delta's userMetadata.
 """
 
 import json
-import operator
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,14 +109,29 @@ class Store:
         return {}
 
     def scan(
-        self, table: Table, version: int, columns: Sequence[str], where: dict[str, str]
+        self,
+        table: Table,
+        columns: Sequence[str],
+        where: ds.Expression | None = None,
+        version: int | None = None,
     ) -> ds.Scanner:
-        """Return columns of one table version for the driver, rows filtered by column = value."""
+        """Return columns of the table, now or at a version, for the driver and without Spark."""
         dataset = deltalake.DeltaTable(self.path(table), version=version).to_pyarrow_dataset()
-        condition = reduce(
-            operator.and_, (ds.field(name) == value for name, value in where.items())
-        )
-        return dataset.scanner(columns=list(columns), filter=condition)
+        return dataset.scanner(columns=list(columns), filter=where)
+
+    def count(self, table: Table, where: ds.Expression | None = None) -> int:
+        """Return the number of rows, without Spark."""
+        return int(self._snapshot(table).to_pyarrow_dataset().count_rows(filter=where))
+
+    def mark(self, table: Table, state: dict[str, Any]) -> None:
+        """Commit a state alone, where the last one differs and there was nothing to write."""
+        if self.state(table) == state:
+            return
+        # By delta-rs, because Spark makes no commit without rows.
+        snapshot = self._snapshot(table)
+        nothing = pa.schema(snapshot.schema().to_arrow()).empty_table()
+        metadata = deltalake.CommitProperties(custom_metadata={"userMetadata": json.dumps(state)})
+        deltalake.write_deltalake(snapshot, nothing, mode="append", commit_properties=metadata)
 
     def append(self, table: Table, rows: DataFrame, state: dict[str, Any] | None = None) -> None:
         """Add rows that are known to be new."""
@@ -196,9 +210,11 @@ class Store:
         try:
             written = count_changes(changes)
             self.apply(table, changes, written, state)
-            return written
         finally:
             changes.unpersist()
+        if state is not None:
+            self.mark(table, state)
+        return written
 
     def _merge(self, table: Table, changes: DataFrame, state: dict[str, Any] | None) -> None:
         exact(changes.drop(CHANGE), table)

@@ -1,10 +1,12 @@
 """What nightly prints at its end: figures, an example, and what to try next."""
 
+from collections import Counter
 from pathlib import Path
 
-from pyspark.sql import functions as F
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
-from fashionrec.lookup import format_neighbours
+from fashionrec.lookup import Row, format_neighbours, lookup
 from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import RECOMMENDATIONS, REJECTS
@@ -16,13 +18,14 @@ def print_summary(store: Store, run: Run, catalogue: Path) -> None:
     for label, text in _figures(store, run, catalogue):
         print(f"  {label:<16}{text}")
     example = _example(store)
-    if example is not None:
-        product_id, rows = example
-        print(f"\n{format_neighbours(rows)}\n\nTry next:")
+    if example:
+        product_id = example[0]["product_id"]
+        print(f"\n{format_neighbours(example)}\n\nTry next:")
         for command in (f"lookup {product_id}", f'sql "{_QUERY}"', "nightly --catalogue FOLDER"):
             print(f"  ./spark-submit.sh {command}")
 
 
+_REASONS = 20  # lines of reasons at most
 _QUERY = "SELECT source, reason, count(*) AS n FROM rejects GROUP BY ALL ORDER BY n DESC"
 
 
@@ -59,21 +62,20 @@ def _figures(store: Store, run: Run, catalogue: Path) -> list[tuple[str, str]]:
 
 
 def _lists(store: Store) -> int:
-    return store.read(RECOMMENDATIONS).where("rank = 1").count()
+    return store.count(RECOMMENDATIONS, ds.field("rank") == 1)
 
 
 def _rejects(store: Store) -> list[tuple[str, str]]:
-    reasons = store.read(REJECTS).groupBy("source", "reason").count()
-    rows = reasons.orderBy(F.desc("count"), "source", "reason").limit(20).collect()
-    lines = [f"{row['count']:>4} {row['source']}: {row['reason']}" for row in rows] or ["none"]
+    """Return a line per reason, the commonest first."""
+    rows = store.scan(REJECTS, ["source", "reason"]).to_table().to_pylist()
+    reasons = Counter((row["source"], row["reason"]) for row in rows).most_common(_REASONS)
+    lines = [f"{count:>4} {source}: {reason}" for (source, reason), count in reasons] or ["none"]
     return [("rejects" if i == 0 else "", line) for i, line in enumerate(lines)]
 
 
-def _example(store: Store) -> tuple[int, list[dict[str, object]]] | None:
-    """Return the product with the lowest id that has a list, and the list."""
-    published = store.read(RECOMMENDATIONS)
-    row = published.agg(F.min("product_id")).first()
-    if row is None or row[0] is None:
-        return None
-    rows = published.where(F.col("product_id") == row[0]).orderBy("list", "rank").collect()
-    return int(row[0]), [r.asDict() for r in rows]
+def _example(store: Store) -> list[Row] | None:
+    """Return the list of the product with the lowest id that has one."""
+    ids = store.scan(RECOMMENDATIONS, ["product_id"], ds.field("rank") == 1).to_table()[
+        "product_id"
+    ]
+    return lookup(Path(store.warehouse), pc.min(ids).as_py()) if len(ids) else None

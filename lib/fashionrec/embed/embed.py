@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 from pyspark import Broadcast
 from pyspark.sql import DataFrame, Observation, Row, Window
 from pyspark.sql import functions as F
@@ -38,24 +39,28 @@ _encoders: dict[int, Encoder] = {}  # by broadcast: a python worker serves one t
 def embed(store: Store, model: Model, settings: EmbedSettings, run: Run) -> None:
     """Bring `embeddings` up to date for one model version, committing portion by portion."""
     run.model_version = model.version
+    done = {"model_version": model.version, "images": store.version(IMAGES)}
+    counts = dict.fromkeys(("written", "copied", "removed", "failed"), 0)
+    if store.state(EMBEDDINGS) == done:
+        log.info("embed: every picture has its embedding")
+    else:
+        counts = _bring_up_to_date(store, model, settings, run)
+        store.mark(EMBEDDINGS, done)
+    total = store.count(EMBEDDINGS, ds.field("model_version") == model.version)
+    run.count("embed", **counts, kept=total - counts["written"])
+
+
+def _bring_up_to_date(
+    store: Store, model: Model, settings: EmbedSettings, run: Run
+) -> dict[str, int]:
     removed = _remove_stale(store)
     copied = _copy_known(store, model)
     began = time.monotonic()
     computed, failed = _compute_missing(store, model, settings)
-    seconds = time.monotonic() - began
     if computed:
-        run.seconds["embed.compute"] = seconds
+        run.seconds["embed.compute"] = time.monotonic() - began
         copied += _copy_known(store, model)  # the twins of what was just computed
-    total = store.read(EMBEDDINGS).where(F.col("model_version") == model.version).count()
-    written = computed + copied
-    run.count(
-        "embed",
-        written=written,
-        copied=copied,
-        kept=total - written,
-        removed=removed,
-        failed=failed,
-    )
+    return {"written": computed + copied, "copied": copied, "removed": removed, "failed": failed}
 
 
 def _remove_stale(store: Store) -> int:

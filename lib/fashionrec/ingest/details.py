@@ -1,6 +1,7 @@
 """Reading styles/ID.json, what a catalogue says of a product beyond its line: pure Python."""
 
 import json
+import math
 import re
 from typing import Any
 
@@ -52,5 +53,9 @@ def _value_at(document: Any, place: tuple[str, ...]) -> Any:
 def _as_fact(name: str, kind: str, value: Any) -> dict[str, str]:
     # JSON can spell half a surrogate pair, which is no text.
     text = str(value).encode("utf-8", "replace").decode()
-    readable = _NUMBER.fullmatch(text) if kind == "DOUBLE" else isinstance(value, str)
+    readable = _is_number(text) if kind == "DOUBLE" else isinstance(value, str)
     return {name if readable else UNREADABLE + name: text}
+
+
+def _is_number(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text)) and math.isfinite(float(text))

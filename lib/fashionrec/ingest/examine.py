@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fashionrec.ingest.details import examine_details
-from fashionrec.ingest.listing import IMAGE, Entry, read_content
+from fashionrec.ingest.listing import CANNOT_READ, IMAGE, STYLES, Entry, read_content
 from fashionrec.ingest.pictures import Limits, UnusableError, examine_picture
 
 
@@ -22,13 +22,16 @@ def examine_entry(folder: Path, entry: Entry, limits: Limits) -> Finding:
     """Return what the entry holds; whatever is wrong with it is its `problem`, never an error."""
     if entry.problem:
         return Finding(problem=entry.problem)
+    if entry.kind == STYLES:  # read line by line elsewhere
+        with (folder / entry.path).open("rb") as file:
+            return Finding(hashlib.file_digest(file, "sha256").hexdigest())
     too_large = Finding(problem=f"more than {limits.max_bytes:,} bytes")
     if entry.size > limits.max_bytes:
         return too_large
     try:
         content = read_content(folder, entry, limits.max_bytes)
     except OSError as error:
-        return Finding(problem=f"cannot be read: {error.strerror}")
+        return Finding(problem=f"{CANNOT_READ}{error.strerror}")
     if len(content) > limits.max_bytes:  # it has grown since it was listed
         return too_large
     sha256 = hashlib.sha256(content).hexdigest()

@@ -14,7 +14,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from fashionrec.errors import FashionrecError
 from fashionrec.ingest.examine import examine_entry
-from fashionrec.ingest.listing import Entry, list_catalogue, read_content
+from fashionrec.ingest.listing import Entry, read_content
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import COLUMNS, Header, LineRange, Record, line_ranges, read_records
 from fashionrec.tables import PRODUCTS
@@ -38,6 +38,7 @@ _ENTRIES = pa.schema(
         ("archive", pa.string()),
         ("offset", pa.int64()),
         ("problem", pa.string()),
+        ("checks", pa.string()),
     ]
 )
 _FINDINGS = "path STRING, sha256 STRING, problem STRING, facts MAP<STRING,STRING>"
@@ -62,10 +63,10 @@ def lines_of(
     return frame.mapInArrow(read, _LINES)
 
 
-def entries_of(spark: SparkSession, folder: Path) -> DataFrame:
-    """Return the image entries and styles/*.json of the catalogue: names, sizes and times."""
-    batches = list(_as_batches(map(vars, list_catalogue(folder)), _ENTRIES))
-    return spark.createDataFrame(pa.Table.from_batches(batches, _ENTRIES))
+def entries_of(spark: SparkSession, entries: Iterable[Entry], checks: dict[str, str]) -> DataFrame:
+    """Return the entries as rows, with the checks that their kind is examined under."""
+    rows = (vars(entry) | {"checks": checks[entry.kind]} for entry in entries)
+    return spark.createDataFrame(pa.Table.from_batches(_as_batches(rows, _ENTRIES), _ENTRIES))
 
 
 def examined(entries: DataFrame, folder: Path, limits: Limits) -> DataFrame:

@@ -1,5 +1,6 @@
 """The step `ingest`: a catalogue folder into products, images, rejects and files."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,26 @@ from pyspark.sql import functions as F
 from fashionrec.config import IngestSettings
 from fashionrec.errors import FashionrecError
 from fashionrec.ingest import derive, frames
-from fashionrec.ingest.listing import find_styles
+from fashionrec.ingest.guards import check_removal, is_unchanged
+from fashionrec.ingest.listing import (
+    CANNOT_READ,
+    DETAILS,
+    IMAGE,
+    STYLES,
+    find_styles,
+    list_catalogue,
+    styles_entry,
+)
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import BLANK, Header, read_header
 from fashionrec.runs import Run
 from fashionrec.store import CHANGE, Store, Written, count_changes
 from fashionrec.tables import FILES, IMAGES, PRODUCTS, REJECTS
 
+log = logging.getLogger(__name__)
+
+_RULES = 1  # raise it when reading a file comes to mean something else: all are then read again
+_CHANGED = ("images_changed", "products_changed", "rejects_changed", "files_changed")
 _ROWS_PER_IMAGE_FILE = 8_000  # a MERGE rewrites whole files: small ones, each a range of ids
 
 
@@ -33,41 +47,77 @@ class _Catalogue:
             frame.unpersist()
 
 
-def ingest(store: Store, folder: Path, settings: IngestSettings, run: Run) -> None:
+def ingest(
+    store: Store,
+    folder: Path,
+    settings: IngestSettings,
+    run: Run,
+    *,
+    verify: bool = False,
+    allow_removal: bool = False,
+) -> None:
     """Make the tables say what the catalogue says, writing only what differs.
+
+    A catalogue whose files all have the sizes and times of the last ingest is not read at all;
+    `verify` reads every file whatever its time.
 
     Raises:
         FashionrecError: no readable styles.csv with the needed columns; nothing was written.
+        RefusedError: too much of the catalogue is gone, and not `allow_removal`; likewise.
     """
     header = read_header(find_styles(folder))
-    catalogue = _read(store, folder, header, settings)
+    checks = _checks(settings)
+    entries = [styles_entry(folder), *list_catalogue(folder)]
+    if not verify and is_unchanged(store, entries, checks):
+        log.info("ingest: no file of the catalogue has changed")
+        run.count("ingest", **store.state(FILES)["counts"], **dict.fromkeys(_CHANGED, 0))
+        return
+    listed = frames.entries_of(store.spark, entries, checks).persist()
+    catalogue = _read(store, folder, header, listed, settings, verify)
     counts = _line_counts(catalogue.lines) | _picture_counts(catalogue.pictures)
+    counts["ignored_columns"] = len(header.extra)
     _check_conservation(counts)
-    written = _write(store, folder, settings, catalogue, run.run_id)
+    if not allow_removal:
+        check_removal(store, catalogue.lines, catalogue.pictures, settings.max_removed_share)
+    if header.extra:
+        log.info("ingest: styles.csv has columns of no use: %s", ", ".join(header.extra))
+    written = _write(store, folder, settings, catalogue, run.run_id, counts)
     catalogue.unpersist()
-    changed = {f"{name}_changed": rows.total for name, rows in written.items()}
-    run.count("ingest", **counts, **changed, ignored_columns=len(header.extra))
+    run.count("ingest", **counts, **written)
 
 
-def _read(store: Store, folder: Path, header: Header, settings: IngestSettings) -> _Catalogue:
+def _checks(settings: IngestSettings) -> dict[str, str]:
+    """Return, for each kind of file, the settings that its examination depends on."""
+    limits = f"rules={_RULES} max_bytes={settings.max_bytes}"
+    return {
+        STYLES: f"rules={_RULES} null_values={settings.null_values}",
+        IMAGE: f"{limits} max_pixels={settings.max_pixels}",
+        DETAILS: limits,
+    }
+
+
+def _read(
+    store: Store,
+    folder: Path,
+    header: Header,
+    entries: DataFrame,
+    settings: IngestSettings,
+    verify: bool,
+) -> _Catalogue:
     lines = frames.lines_of(store.spark, find_styles(folder), header, settings.null_values)
     lines = lines.transform(derive.with_superseded).persist()
-    entries = frames.entries_of(store.spark, folder).persist()
     limits = Limits(settings.max_pixels, settings.max_bytes)
-    files = _files(store.read(FILES), entries, folder, limits).persist()
+    known = store.read(FILES).where(F.lit(not verify))
+    files = _files(known, entries, folder, limits).persist()
     return _Catalogue(lines, entries, files, derive.pictures_of(files, lines).persist())
 
 
 def _files(known: DataFrame, entries: DataFrame, folder: Path, limits: Limits) -> DataFrame:
     """Return the table `files`: what is known of unchanged entries, and the others examined."""
-    named = entries.withColumns(
-        {
-            "mtime": F.timestamp_micros("mtime"),
-            "checks": F.lit(f"max_pixels={limits.max_pixels} max_bytes={limits.max_bytes}"),
-        }
-    ).select("path", "kind", "product_id", "size", "mtime", "checks")
-    # What could not be read is tried again: a permission that changed leaves no trace here.
-    known = known.where("sha256 IS NOT NULL").drop("kind", "product_id")
+    named = entries.withColumn("mtime", F.timestamp_micros("mtime"))
+    named = named.select("path", "kind", "product_id", "size", "mtime", "checks")
+    retried = F.coalesce("problem", F.lit("")).startswith(CANNOT_READ)
+    known = known.where(~retried).drop("kind", "product_id")
     kept = named.join(known, on=["path", "size", "mtime", "checks"], how="inner").persist()
     unknown = entries.join(kept, on="path", how="left_anti")
     found = frames.examined(unknown, folder, limits)
@@ -75,16 +125,23 @@ def _files(known: DataFrame, entries: DataFrame, folder: Path, limits: Limits) -
 
 
 def _write(
-    store: Store, folder: Path, settings: IngestSettings, catalogue: _Catalogue, run_id: str
-) -> dict[str, Written]:
+    store: Store,
+    folder: Path,
+    settings: IngestSettings,
+    catalogue: _Catalogue,
+    run_id: str,
+    counts: dict[str, int],
+) -> dict[str, int]:
+    """Write `files` last: that it knows a file means that the other tables have its content."""
     lines, files, pictures = catalogue.lines, catalogue.files, catalogue.pictures
     rejects = derive.rejects(lines, pictures, files, run_id)
-    return {
-        "images": _write_images(store, folder, settings, catalogue),
-        "products": store.sync(PRODUCTS, derive.products(lines, pictures, files)),
-        "rejects": store.sync(REJECTS, rejects, ignore=["run_id"]),
-        "files": store.sync(FILES, files),
-    }
+    written = (
+        _write_images(store, folder, settings, catalogue),
+        store.sync(PRODUCTS, derive.products(lines, pictures, files)),
+        store.sync(REJECTS, rejects, ignore=["run_id"]),
+        store.sync(FILES, files, state={"counts": counts}),
+    )
+    return {name: rows.total for name, rows in zip(_CHANGED, written, strict=True)}
 
 
 def _write_images(

@@ -11,7 +11,9 @@ from stat import S_ISREG
 from fashionrec.errors import FashionrecError
 from fashionrec.ingest.styles import as_product_id
 
-IMAGE, DETAILS = "image", "styles.json"
+STYLES, IMAGE, DETAILS = "styles.csv", "image", "styles.json"
+CANNOT_READ = "cannot be read: "  # such problems may go without a trace: they are tried again
+_MAX_SIZE = 1 << 60
 _NOT_REGULAR = "not a regular file"
 _NOT_UTF8 = "the file's name is not UTF-8"
 
@@ -35,6 +37,12 @@ class Entry:
     problem: str | None = None
 
 
+def styles_entry(folder: Path) -> Entry:
+    """Return the entry of styles.csv itself."""
+    status = (folder / STYLES).stat()
+    return Entry(STYLES, STYLES, None, status.st_size, status.st_mtime_ns // 1000)
+
+
 def list_catalogue(folder: Path) -> Iterator[Entry]:
     """Return every image entry and every styles/*.json of the catalogue, by name only."""
     yield from _list_folder(folder, "images", IMAGE)
@@ -44,7 +52,7 @@ def list_catalogue(folder: Path) -> Iterator[Entry]:
         shard = _file_entry(child.name, IMAGE, child)
         yield from [shard] if shard.problem else _list_tar(folder, shard)
     for entry in _list_folder(folder, "styles", DETAILS):
-        if entry.path.endswith(".json"):
+        if entry.path.endswith(".json") or entry.problem:
             yield entry
 
 
@@ -56,8 +64,8 @@ def find_styles(folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise FashionrecError(f"{folder}: there is no such folder; --catalogue names the catalogue")
-    if (folder / "styles.csv").is_file():
-        return folder / "styles.csv"
+    if (folder / STYLES).is_file():
+        return folder / STYLES
     deeper = sorted(str(path.parent) for path in folder.glob("*/**/styles.csv"))[:1]
     hint = f"there is one in {deeper[0]}: give that folder" if deeper else "a catalogue needs one"
     raise FashionrecError(f"{folder}: has no styles.csv; {hint}")
@@ -76,22 +84,22 @@ def read_content(folder: Path, entry: Entry, max_bytes: int) -> bytes:
         return file.read(max_bytes + 1)
 
 
-def _list_folder(root: Path, below: str, kind: str) -> Iterator[Entry]:
+def _list_folder(root: Path, top: str, kind: str) -> Iterator[Entry]:
     """Walk a folder in the order of names; links to folders inside it could lead in circles."""
-    if not (root / below).is_dir():
-        return
-    try:
-        with os.scandir(root / below) as scan:
-            children = sorted(scan, key=lambda child: child.name)
-    except OSError as error:
-        yield Entry(_readable(below), kind, None, 0, 0, problem=f"cannot be read: {error.strerror}")
-        return
-    for child in children:
-        path = f"{below}/{child.name}"
-        if child.is_dir(follow_symlinks=False):
-            yield from _list_folder(root, path, kind)
-        else:
-            yield _file_entry(path, kind, child)
+    folders = [top] if os.path.lexists(root / top) else []
+    while folders:
+        below = folders.pop()
+        try:
+            with os.scandir(root / below) as scan:
+                children = sorted(scan, key=lambda child: child.name, reverse=True)
+        except OSError as error:
+            problem = f"{CANNOT_READ}{error.strerror}"
+            yield Entry(_readable(below), kind, None, 0, 0, problem=problem)
+            continue
+        for child in reversed(children):
+            if not child.is_dir(follow_symlinks=False):
+                yield _file_entry(f"{below}/{child.name}", kind, child)
+        folders += [f"{below}/{c.name}" for c in children if c.is_dir(follow_symlinks=False)]
 
 
 def _file_entry(path: str, kind: str, child: os.DirEntry[str]) -> Entry:
@@ -114,16 +122,25 @@ def _list_tar(folder: Path, shard: Entry) -> Iterator[Entry]:
     seen: set[str] = set()
     try:
         with tarfile.open(folder / shard.path, "r:", errors="backslashreplace") as tar:
-            while member := tar.next():
-                tar.members.clear()  # type: ignore[attr-defined]  # it would keep every one
-                if member.size < 0:
-                    raise tarfile.ReadError(f"{member.name} has a negative size")
+            for member in _members(tar):
                 if not member.isdir():
                     path = _unique(f"{shard.path}!{member.name}", seen)
                     yield _member_entry(shard.path, path, member, shard.mtime)
             _check_end(tar)
-    except (tarfile.TarError, OSError, ValueError, RecursionError) as error:
-        yield replace(shard, product_id=None, problem=f"damaged tar: {error}")
+    except Exception as error:  # tarfile raises whatever its parser stumbles on
+        problem = f"damaged tar: {error or type(error).__name__}"
+        yield replace(shard, product_id=None, problem=problem)
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Return the members in order, keeping none; a header must not lead back or out of bounds."""
+    offset = -1
+    while member := tar.next():
+        tar.members.clear()  # type: ignore[attr-defined]
+        if not (0 <= member.size <= _MAX_SIZE and offset < tar.offset):
+            raise tarfile.ReadError(f"{member.name} has an impossible size")
+        offset = tar.offset
+        yield member
 
 
 def _unique(path: str, seen: set[str]) -> str:

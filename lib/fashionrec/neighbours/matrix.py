@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from fashionrec.store import Store
@@ -33,8 +34,8 @@ def export_matrix(store: Store, model_version: str, version: int, folder: Path) 
     # The files go to executors, where a session's files share one folder: the names are unique.
     name = uuid4().hex
     vectors_file, ids_file = folder / f"vectors-{name}.npy", folder / f"ids-{name}.npy"
-    where = {"model_version": model_version}
-    scan = partial(store.scan, EMBEDDINGS, version, where=where)
+    where = ds.field("model_version") == model_version
+    scan = partial(store.scan, EMBEDDINGS, where=where, version=version)
     keys = scan(["product_id", "image_sha256"]).to_table().sort_by("product_id")
     products = keys["product_id"].to_numpy()
     _, first, picture = np.unique(
