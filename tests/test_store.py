@@ -4,8 +4,9 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
+from fashionrec.changes import Written
 from fashionrec.errors import FashionrecError
-from fashionrec.store import Store, Written
+from fashionrec.store import Store
 from fashionrec.tables import FILES, NEIGHBOURS, RECOMMENDATIONS, REJECTS
 
 COLUMNS = "run_id STRING, source STRING, position STRING, raw STRING, reason STRING"
@@ -66,11 +67,20 @@ def test_wrong_columns_and_types_are_named(store: Store, spark: SparkSession) ->
         store.sync(NEIGHBOURS, wrong)
 
 
-def test_state_is_that_of_the_last_commit_that_left_one(store: Store, spark: SparkSession) -> None:
+def test_state_is_that_of_the_last_change(store: Store, spark: SparkSession) -> None:
     assert store.state(REJECTS) == {}
-    store.sync(REJECTS, reject(spark, ("r", "s", "1", None, "x")), state={"seen": 3})
-    store.sync(REJECTS, reject(spark, ("r", "s", "2", None, "x")))
+    rows = reject(spark, ("r", "s", "1", None, "x"))
+    store.sync(REJECTS, rows, state={"seen": 3})
+    spark.sql(f"OPTIMIZE delta.`{store.path(REJECTS)}`")
     assert store.state(REJECTS) == {"seen": 3}
+    version = store.version(REJECTS)
+    store.sync(REJECTS, rows, state={"seen": 3})
+    assert store.version(REJECTS) == version
+    store.sync(REJECTS, rows, state={"seen": 4})
+    assert (store.state(REJECTS), store.version(REJECTS)) == ({"seen": 4}, version + 1)
+    assert content(store) == [("r", "s", "1", None, "x")]
+    store.remove(REJECTS, rows.select("source", "position"))
+    assert store.state(REJECTS) == {}
 
 
 def test_put_adds_then_replaces(store: Store, spark: SparkSession) -> None:

@@ -6,10 +6,8 @@ go on is committed with its output, as Delta's userMetadata.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +15,13 @@ import deltalake
 import pyarrow as pa
 import pyarrow.dataset as ds
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 
 from fashionrec import tables
+from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
 from fashionrec.errors import FashionrecError
 from fashionrec.tables import Table
 
-CHANGE = "_change"  # the column of `changes` that says insert, update or delete
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 # Any Delta reader can read these tables: neither deletion vectors nor column mapping.
@@ -34,19 +31,8 @@ _PROPERTIES = {
     "delta.columnMapping.mode": "none",
 }
 
-
-@dataclass(frozen=True)
-class Written:
-    """Rows that a write added, changed and removed."""
-
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-    @property
-    def total(self) -> int:
-        """All rows that differ from before."""
-        return self.inserted + self.updated + self.deleted
+# Operations that leave the rows as they are.
+_UPKEEP = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT"}
 
 
 class Store:
@@ -102,11 +88,22 @@ class Store:
         return not self._snapshot(table).file_uris()
 
     def state(self, table: Table) -> dict[str, Any]:
-        """Return what the last commit that left a state said; {} where none did."""
+        """Return what the last change of the table left as its state.
+
+        {} where that change left none: the rows are then not those that an earlier state speaks of.
+        """
         for commit in self._snapshot(table).history():
             if "userMetadata" in commit:
                 return dict(json.loads(commit["userMetadata"]))
+            if commit["operation"] not in _UPKEEP:
+                break
         return {}
+
+    def states(self, table: Table) -> Iterator[dict[str, Any]]:
+        """Return every state that the table's log still has, the latest first."""
+        for commit in self._snapshot(table).history():
+            if "userMetadata" in commit:
+                yield json.loads(commit["userMetadata"])
 
     def scan(
         self,
@@ -159,24 +156,8 @@ class Store:
         return count
 
     def changes(self, table: Table, rows: DataFrame, compare: Sequence[str]) -> DataFrame:
-        """Return the rows by which the table differs from `rows`, with a column `_change`.
-
-        `rows` need hold only the key and the columns to `compare`; further ones are carried along.
-        Deleted rows have a key and nulls.
-        """
-        old = self.read(table).select(*table.key, *compare).alias("old")
-        new = rows.alias("new")
-        same_key = _all(F.col(f"old.{k}") == F.col(f"new.{k}") for k in table.key)
-        same_row = _all(_equal(f"old.{c}", f"new.{c}", table) for c in compare)
-        change = (
-            F.when(F.col(f"old.{table.key[0]}").isNull(), "insert")
-            .when(F.col(f"new.{table.key[0]}").isNull(), "delete")
-            .when(~same_row, "update")
-        )
-        keys = [F.coalesce(f"new.{k}", f"old.{k}").alias(k) for k in table.key]
-        others = [F.col(f"new.{c}") for c in rows.columns if c not in table.key]
-        joined = new.join(old, on=same_key, how="full_outer")
-        return joined.select(change.alias(CHANGE), *keys, *others).where(F.col(CHANGE).isNotNull())
+        """Return the rows by which the table differs from `rows`; see `changes.changes`."""
+        return changes(table, self.read(table), rows, compare)
 
     def apply(
         self,
@@ -206,12 +187,12 @@ class Store:
         Columns to `ignore` (such as the run that last changed a row) do not make a row differ.
         """
         compare = [name for name in table.names if name not in (*table.key, *ignore)]
-        changes = self.changes(table, exact(rows, table), compare).persist()
+        differing = self.changes(table, exact(rows, table), compare).persist()
         try:
-            written = count_changes(changes)
-            self.apply(table, changes, written, state)
+            written = count_changes(differing)
+            self.apply(table, differing, written, state)
         finally:
-            changes.unpersist()
+            differing.unpersist()
         if state is not None:
             self.mark(table, state)
         return written
@@ -268,25 +249,6 @@ class Store:
             self.spark.conf.unset(_USER_METADATA)
 
 
-def count_changes(changes: DataFrame) -> Written:
-    """Count the rows of `changes` by kind."""
-    counts = {row[0]: row[1] for row in changes.groupBy(CHANGE).count().collect()}
-    return Written(*(counts.get(kind, 0) for kind in ("insert", "update", "delete")))
-
-
-def exact(rows: DataFrame, table: Table) -> DataFrame:
-    """Return `rows` with the table's columns in order.
-
-    Raises:
-        TypeError: names or types differ. `DataFrame.to` would silently fill nulls and cast.
-    """
-    found = {field.name: field.dataType.simpleString() for field in rows.schema.fields}
-    wanted = {column.name: column.type.lower() for column in table.columns}
-    if found != wanted:
-        raise TypeError(f"{table.name} needs {wanted}; the rows have {found}")
-    return rows.select(*table.names)
-
-
 def _literal(text: str) -> str:
     escaped = text.replace("'", "''")
     return f"'{escaped}'"
@@ -295,15 +257,3 @@ def _literal(text: str) -> str:
 def _as_arrow(value: Any) -> Any:
     """Arrow takes a map as a list of pairs."""
     return list(value.items()) if isinstance(value, dict) else value
-
-
-def _all(conditions: Iterable[Column]) -> Column:
-    return reduce(lambda left, right: left & right, conditions)
-
-
-def _equal(left: str, right: str, table: Table) -> Column:
-    """Compare null-safely; Spark cannot compare maps, but their sorted entries."""
-    kinds = {column.name: column.type for column in table.columns}
-    if kinds[left.split(".")[1]].startswith("MAP"):
-        return F.sort_array(F.map_entries(left)).eqNullSafe(F.sort_array(F.map_entries(right)))
-    return F.col(left).eqNullSafe(F.col(right))

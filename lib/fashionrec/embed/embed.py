@@ -2,38 +2,23 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
-from functools import partial
-from itertools import islice
-from typing import Any
 
-import pyarrow as pa
 import pyarrow.dataset as ds
-from pyspark import Broadcast
 from pyspark.sql import DataFrame, Observation, Row, Window
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
 
 from fashionrec.config import EmbedSettings
-from fashionrec.embed.decode import as_pixels
-from fashionrec.embed.encode import encode_pictures
-from fashionrec.embed.encoder import Encoded, Encoder, Program
 from fashionrec.embed.engines import choose_program
+from fashionrec.embed.frames import Sent, encoded, send
 from fashionrec.embed.model import Model
+from fashionrec.progress import followed
 from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, IMAGES
 
 log = logging.getLogger(__name__)
 
-Batches = Iterable[pa.RecordBatch]
-
-_RESULTS = (
-    "product_id BIGINT, image_sha256 STRING, embedding ARRAY<FLOAT>, "
-    "predicted_article_type STRING, predicted_probability FLOAT, problem STRING"
-)
-_RESULTS_PER_BATCH = 512
-_encoders: dict[int, Encoder] = {}  # by broadcast: a python worker serves one task after another
+_PICTURES_PER_TASK = 2_000
 
 
 def embed(store: Store, model: Model, settings: EmbedSettings, run: Run) -> None:
@@ -55,10 +40,8 @@ def _bring_up_to_date(
 ) -> dict[str, int]:
     removed = _remove_stale(store)
     copied = _copy_known(store, model)
-    began = time.monotonic()
-    computed, failed = _compute_missing(store, model, settings)
+    computed, failed = _compute_missing(store, model, settings, run)
     if computed:
-        run.seconds["embed.compute"] = time.monotonic() - began
         copied += _copy_known(store, model)  # the twins of what was just computed
     return {"written": computed + copied, "copied": copied, "removed": removed, "failed": failed}
 
@@ -99,22 +82,52 @@ def _copy_known(store: Store, model: Model) -> int:
     return count
 
 
-def _compute_missing(store: Store, model: Model, settings: EmbedSettings) -> tuple[int, int]:
+def _compute_missing(
+    store: Store, model: Model, settings: EmbedSettings, run: Run
+) -> tuple[int, int]:
     """Compute each distinct missing picture once; return how many succeeded and failed."""
-    computed, failed = 0, 0
-    program: Broadcast[Program] | None = None
-    for portion in _portions(_unseen(store, model), settings.commit_every):
-        program = program or _sent(store, model, settings)
-        # The range of ids lets Delta skip the files of `images` that hold none of them.
-        within = F.col("product_id").between(portion["low"], portion["high"])
-        # Asked again, not remembered: Spark drops what it cached of a table that is written to.
-        wanted = F.broadcast(_unseen(store, model).where(within))
-        pictures = store.read(IMAGES).where(within).select("product_id", "content")
-        pictures = pictures.join(wanted, on="product_id", how="inner")
-        bad = _append_encoded(store, pictures, model, program)
-        computed, failed = computed + portion["size"] - bad, failed + bad
-        log.info("embed: %d pictures done", computed)
-    return computed, failed
+    portions = _portions(_unseen(store, model), settings.commit_every)
+    if not portions:
+        return 0, 0
+    program = choose_program(model, settings)
+    log.info("embed: %s with %s", model.version, program.engine)
+    _warn_of_a_mix(store, model, program.engine)
+    sent = send(store.spark.sparkContext, program)
+    began, failed = time.monotonic(), 0
+    total = sum(portion["size"] for portion in portions)
+    with followed(store.spark, "embed", total, "images") as costs:
+        for portion in portions:
+            pictures = _pictures_in(store, model, portion)
+            failed += _append_encoded(store, pictures, model, sent)
+    run.seconds |= {
+        "embed.compute": time.monotonic() - began,
+        "embed.decode": sent.decode_seconds.value,
+        "embed.network": sent.network_seconds.value,
+        **{f"embed.{name}": seconds for name, seconds in costs.seconds.items()},
+    }
+    return total - failed, failed
+
+
+def _warn_of_a_mix(store: Store, model: Model, engine: str) -> None:
+    """Say so where another engine has filled a part of this model version's rows."""
+    states = store.states(EMBEDDINGS)
+    mine = (state for state in states if state.get("model_version") == model.version)
+    earlier = next((state["engine"] for state in mine if "engine" in state), engine)
+    if earlier != engine:
+        log.warning("embed: %s mixes rows by %s and by %s", model.version, earlier, engine)
+
+
+def _pictures_in(store: Store, model: Model, portion: Row) -> DataFrame:
+    """Return the pictures of a portion that have no embedding yet, with their bytes."""
+    # Tasks of seconds: what is done shows, and the last ones do not leave cores idle for long.
+    tasks = max(1, portion["size"] // _PICTURES_PER_TASK)
+    store.spark.conf.set("spark.sql.files.minPartitionNum", str(tasks))
+    # The range of ids lets Delta skip the files of `images` that hold none of them.
+    within = F.col("product_id").between(portion["low"], portion["high"])
+    # Asked again, not remembered: Spark drops what it cached of a table that is written to.
+    wanted = F.broadcast(_unseen(store, model).where(within))
+    pictures = store.read(IMAGES).where(within).select("product_id", "content")
+    return pictures.join(wanted, on="product_id", how="inner")
 
 
 def _unseen(store: Store, model: Model) -> DataFrame:
@@ -136,20 +149,11 @@ def _portions(pictures: DataFrame, size: int) -> list[Row]:
     return ranges.orderBy("portion").collect()
 
 
-def _sent(store: Store, model: Model, settings: EmbedSettings) -> "Broadcast[Program]":
-    """Send the network to the executors, once per node."""
-    program = choose_program(model, settings)
-    log.info("embed: %s with %s", model.version, program.engine)
-    return store.spark.sparkContext.broadcast(program)
-
-
-def _append_encoded(
-    store: Store, pictures: DataFrame, model: Model, program: "Broadcast[Program]"
-) -> int:
+def _append_encoded(store: Store, pictures: DataFrame, model: Model, sent: Sent) -> int:
     """Encode and commit one portion; return how many pictures could not be decoded."""
     observed = Observation()
     accepted = F.lit(None) if model.threshold is None else F.lit(model.threshold)
-    results = encoded(pictures, program).observe(
+    results = encoded(pictures, sent).observe(
         observed, F.count("problem").alias("failed"), F.first("problem", True).alias("example")
     )
     rows = results.where("problem IS NULL").withColumns(
@@ -158,52 +162,8 @@ def _append_encoded(
             "predicted_accepted": F.col("predicted_probability") >= accepted.cast("float"),
         }
     )
-    store.append(EMBEDDINGS, rows.select(*EMBEDDINGS.names))
+    state = {"model_version": model.version, "engine": sent.engine}
+    store.append(EMBEDDINGS, rows.select(*EMBEDDINGS.names), state)
     if observed.get["failed"]:
         log.warning("embed: a picture %s", observed.get["example"])
     return int(observed.get["failed"])
-
-
-def encoded(pictures: DataFrame, program: "Broadcast[Program]") -> DataFrame:
-    """Lift `encode_pictures`: a row per picture, in any order."""
-    spark = pictures.sparkSession
-    schema = to_arrow_schema(spark.createDataFrame([], _RESULTS).schema)
-    threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
-    encode = partial(_encode_batches, program=program, threads=threads, schema=schema)
-    return pictures.select("product_id", "image_sha256", "content").mapInArrow(encode, _RESULTS)
-
-
-def _encode_batches(
-    batches: Batches, program: "Broadcast[Program]", threads: int, schema: pa.Schema
-) -> Iterator[pa.RecordBatch]:
-    encoder = _loaded(program, threads)
-    decode = partial(as_pixels, preprocessing=program.value.preprocessing)
-    results = encode_pictures(_contents(batches), decode, encoder, threads)
-    rows = (_result_row(*key, result) for key, result in results)
-    while portion := list(islice(rows, _RESULTS_PER_BATCH)):
-        yield pa.RecordBatch.from_pylist(portion, schema)
-
-
-def _loaded(program: "Broadcast[Program]", threads: int) -> Encoder:
-    key = id(program.value)  # one object per broadcast in a worker
-    if key not in _encoders:
-        _encoders.clear()
-        _encoders[key] = program.value.load(threads)
-    return _encoders[key]
-
-
-def _contents(batches: Batches) -> Iterator[tuple[tuple[int, str], bytes]]:
-    for batch in batches:
-        for row in batch.to_pylist():
-            yield (row["product_id"], row["image_sha256"]), row["content"]
-
-
-def _result_row(product_id: int, image_sha256: str, result: Encoded | str) -> dict[str, Any]:
-    row: dict[str, Any] = {"product_id": product_id, "image_sha256": image_sha256}
-    if isinstance(result, str):
-        return row | {"problem": result}
-    return row | {
-        "embedding": result.embedding,
-        "predicted_article_type": result.article_type,
-        "predicted_probability": result.probability,
-    }

@@ -36,6 +36,11 @@ class Program(Protocol):
     """A network as it is sent to executors."""
 
     @property
+    def key(self) -> str:
+        """Model version and engine: what a worker must load anew."""
+        ...
+
+    @property
     def engine(self) -> str:
         """Engine, precision and device: what may make the last bits of an embedding differ."""
         ...
@@ -45,8 +50,8 @@ class Program(Protocol):
         """What a picture has to be turned into."""
         ...
 
-    def load(self, threads: int) -> Encoder:
-        """Load the network into this process, to run on so many threads."""
+    def load(self, threads: int, gpu: int | None = None) -> Encoder:
+        """Load the network into this process, on so many threads or on the GPU of that address."""
         ...
 
 

@@ -24,6 +24,7 @@ import openvino as ov  # noqa: E402
 class OpenVinoProgram:
     """A model version converted for OpenVINO: workers need neither torch nor a conversion."""
 
+    version: str
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     batch_size: int
@@ -32,11 +33,16 @@ class OpenVinoProgram:
     weights: bytes = field(repr=False)
 
     @property
+    def key(self) -> str:
+        """Model version and engine."""
+        return f"{self.version} {self.engine} {self.batch_size}"
+
+    @property
     def engine(self) -> str:
         """Engine, precision and device."""
         return f"openvino {self.precision} cpu"
 
-    def load(self, threads: int) -> "OpenVinoEncoder":
+    def load(self, threads: int, gpu: int | None = None) -> "OpenVinoEncoder":  # noqa: ARG002
         """Compile the network in this process."""
         return OpenVinoEncoder(self, threads)
 
@@ -78,7 +84,15 @@ def openvino_program(model: Any, batch_size: int) -> OpenVinoProgram:
     network.reshape({0: size})
     xml, weights = _serialised(network)
     precision = "bf16" if "BF16" in _capabilities() else "f32"
-    return OpenVinoProgram(model.preprocessing, model.classes, batch_size, precision, xml, weights)
+    return OpenVinoProgram(
+        version=model.version,
+        preprocessing=model.preprocessing,
+        classes=model.classes,
+        batch_size=batch_size,
+        precision=precision,
+        xml=xml,
+        weights=weights,
+    )
 
 
 def _serialised(network: Any) -> tuple[bytes, bytes]:

@@ -21,6 +21,11 @@ class TorchProgram:
     batch_size: int
 
     @property
+    def key(self) -> str:
+        """Model version and engine."""
+        return f"{self.model.version} {self.engine} {self.batch_size}"
+
+    @property
     def engine(self) -> str:
         """Engine, precision and device."""
         return f"torch {'bf16' if self.is_half else 'fp32'} {self.device}"
@@ -37,19 +42,19 @@ class TorchProgram:
         """The model's."""
         return self.model.preprocessing
 
-    def load(self, threads: int) -> "TorchEncoder":
+    def load(self, threads: int, gpu: int | None = None) -> "TorchEncoder":
         """Load the network into this process."""
-        return TorchEncoder(self, threads)
+        return TorchEncoder(self, threads, gpu)
 
 
 class TorchEncoder:
     """A network on one device."""
 
-    def __init__(self, program: TorchProgram, threads: int) -> None:
+    def __init__(self, program: TorchProgram, threads: int, gpu: int | None) -> None:
         torch.set_num_threads(threads)
         self.batch_size = program.batch_size
         self._classes = program.model.classes
-        self._device = torch.device(program.device)
+        self._device = device_of(program.device, gpu, torch.cuda.device_count())
         self._half = program.is_half
         network = load_network(program.model).to(self._device)
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -65,3 +70,14 @@ class TorchEncoder:
         return as_encoded(
             embeddings.cpu().numpy(), probabilities.cpu().numpy(), self._classes, len(batch)
         )
+
+
+def device_of(device: str, gpu: int | None, visible: int) -> torch.device:
+    """Return the device: on CUDA the GPU that Spark assigned, else the first.
+
+    Where the cluster shows a container its own GPUs alone, they are numbered from 0 whatever their
+    address: an address beyond those `visible` means that.
+    """
+    if device != "cuda":
+        return torch.device(device)
+    return torch.device("cuda", gpu if gpu is not None and gpu < visible else 0)

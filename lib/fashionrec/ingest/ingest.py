@@ -7,6 +7,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from fashionrec.changes import CHANGE, Written, count_changes
 from fashionrec.config import IngestSettings
 from fashionrec.errors import FashionrecError
 from fashionrec.ingest import derive, frames
@@ -23,14 +24,16 @@ from fashionrec.ingest.listing import (
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import BLANK, Header, read_header
 from fashionrec.runs import Run
-from fashionrec.store import CHANGE, Store, Written, count_changes
+from fashionrec.store import Store
 from fashionrec.tables import FILES, IMAGES, PRODUCTS, REJECTS
 
 log = logging.getLogger(__name__)
 
 _RULES = 1  # raise it when reading a file comes to mean something else: all are then read again
 _CHANGED = ("images_changed", "products_changed", "rejects_changed", "files_changed")
-_ROWS_PER_IMAGE_FILE = 8_000  # a MERGE rewrites whole files: small ones, each a range of ids
+# Files of `images`, each a range of ids, are small: a MERGE rewrites whole ones, and a file is the
+# least that a task of `embed` reads.
+_ROWS_PER_IMAGE_FILE, _BYTES_PER_IMAGE_FILE = 2_000, 64 << 20
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,10 @@ def ingest(
     header = read_header(find_styles(folder))
     checks = _checks(settings)
     entries = [styles_entry(folder), *list_catalogue(folder)]
-    if not verify and is_unchanged(store, entries, checks):
+    known = store.state(FILES)
+    if known and not verify and is_unchanged(store, entries, checks):
         log.info("ingest: no file of the catalogue has changed")
-        run.count("ingest", **store.state(FILES)["counts"], **dict.fromkeys(_CHANGED, 0))
+        run.count("ingest", **known["counts"], **dict.fromkeys(_CHANGED, 0))
         return
     listed = frames.entries_of(store.spark, entries, checks).persist()
     catalogue = _read(store, folder, header, listed, settings, verify)
@@ -154,8 +158,7 @@ def _write_images(
     kept = changes.where(f"{CHANGE} <> 'delete'").join(
         catalogue.entries.drop("product_id"), on="path", how="inner"
     )
-    count = written.inserted + written.updated
-    parts = max(store.spark.sparkContext.defaultParallelism, count // _ROWS_PER_IMAGE_FILE)
+    parts = _image_files(kept, store.spark.sparkContext.defaultParallelism)
     ordered = kept.repartitionByRange(parts, "product_id").sortWithinPartitions("product_id")
     filled = frames.with_content(ordered, folder, settings.max_bytes)
     gone = changes.where(f"{CHANGE} = 'delete'").withColumn("content", F.lit(None).cast("binary"))
@@ -166,6 +169,13 @@ def _write_images(
     store.apply(IMAGES, rows, written)
     changes.unpersist()
     return written
+
+
+def _image_files(images: DataFrame, parallelism: int) -> int:
+    row = images.agg(F.count("*"), F.coalesce(F.sum("size"), F.lit(0))).first()
+    assert row is not None
+    rows, size = int(row[0]), int(row[1])
+    return max(parallelism, rows // _ROWS_PER_IMAGE_FILE, size // _BYTES_PER_IMAGE_FILE)
 
 
 def _line_counts(lines: DataFrame) -> dict[str, int]:

@@ -1,0 +1,98 @@
+"""The encoder lifted into a DataFrame: a row of results per picture."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+from pyspark import Accumulator, Broadcast, SparkContext, TaskContext
+from pyspark.sql import DataFrame
+from pyspark.sql.pandas.types import to_arrow_schema
+
+from fashionrec.embed.decode import as_pixels
+from fashionrec.embed.encode import Seconds, encode_pictures
+from fashionrec.embed.encoder import Encoded, Encoder, Program
+
+Batches = Iterable[pa.RecordBatch]
+
+_RESULTS = (
+    "product_id BIGINT, image_sha256 STRING, embedding ARRAY<FLOAT>, "
+    "predicted_article_type STRING, predicted_probability FLOAT, problem STRING"
+)
+_RESULTS_PER_BATCH = 512
+_encoders: dict[str, Encoder] = {}  # a python worker serves one task after another
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A network on its way to executors, once per node, and the seconds that come back."""
+
+    engine: str
+    program: "Broadcast[Program]"
+    decode_seconds: "Accumulator[float]"
+    network_seconds: "Accumulator[float]"
+
+
+def send(context: SparkContext, program: Program) -> Sent:
+    """Make a network available to all tasks."""
+    sums = context.accumulator(0.0), context.accumulator(0.0)
+    return Sent(program.engine, context.broadcast(program), *sums)
+
+
+def encoded(pictures: DataFrame, sent: Sent) -> DataFrame:
+    """Encode rows of product_id, image_sha256, content; a picture that fails has a `problem`."""
+    spark = pictures.sparkSession
+    schema = to_arrow_schema(spark.createDataFrame([], _RESULTS).schema)
+    # One thread per core of the task, so that workers do not fight over cores.
+    threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
+    encode = partial(_encode_batches, sent=sent, threads=threads, schema=schema)
+    return pictures.select("product_id", "image_sha256", "content").mapInArrow(encode, _RESULTS)
+
+
+def _encode_batches(
+    batches: Batches, sent: Sent, threads: int, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    program, seconds = sent.program.value, Seconds()
+    decode = partial(as_pixels, preprocessing=program.preprocessing)
+    encoder = _loaded(program, threads)
+    results = encode_pictures(_contents(batches), decode, encoder, threads, seconds)
+    rows = (_result_row(*key, result) for key, result in results)
+    while portion := list(islice(rows, _RESULTS_PER_BATCH)):
+        yield pa.RecordBatch.from_pylist(portion, schema)
+    sent.decode_seconds.add(seconds.decode)
+    sent.network_seconds.add(seconds.network)
+
+
+def _loaded(program: Program, threads: int) -> Encoder:
+    gpu = assigned_gpu()
+    key = f"{program.key} {threads} {gpu}"
+    if key not in _encoders:
+        _encoders.clear()
+        _encoders[key] = program.load(threads, gpu)
+    return _encoders[key]
+
+
+def assigned_gpu() -> int | None:
+    """Return the address of the GPU that Spark assigned to this task, if it schedules GPUs."""
+    task = TaskContext.get()
+    gpus = task.resources().get("gpu") if task else None
+    return int(gpus.addresses[0]) if gpus else None
+
+
+def _contents(batches: Batches) -> Iterator[tuple[tuple[int, str], bytes]]:
+    for batch in batches:
+        for row in batch.to_pylist():
+            yield (row["product_id"], row["image_sha256"]), row["content"]
+
+
+def _result_row(product_id: int, image_sha256: str, result: Encoded | str) -> dict[str, Any]:
+    row: dict[str, Any] = {"product_id": product_id, "image_sha256": image_sha256}
+    if isinstance(result, str):
+        return row | {"problem": result}
+    return row | {
+        "embedding": result.embedding,
+        "predicted_article_type": result.article_type,
+        "predicted_probability": result.probability,
+    }

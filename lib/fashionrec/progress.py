@@ -1,0 +1,87 @@
+"""Says how far a long Spark action is, and what its stages cost."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+@dataclass
+class StageCosts:
+    """Sums over the tasks of an action: seconds of executors, and of their garbage collection."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@contextmanager
+def followed(spark: SparkSession, what: str, total: int, unit: str) -> Iterator[StageCosts]:
+    """Log a line every few seconds while the action inside works on `total` things.
+
+    The share of finished tasks stands for the share of things, since tasks are about equal.
+    """
+    context, group = spark.sparkContext, uuid4().hex
+    context.setJobGroup(group, what)
+    done, costs = threading.Event(), StageCosts()
+    watcher = threading.Thread(target=_watch, args=(context, group, what, total, unit, done))
+    watcher.start()
+    try:
+        yield costs
+    finally:
+        done.set()
+        watcher.join()
+        costs.seconds = _stage_seconds(context, group)
+        context.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
+
+
+def _watch(
+    context: SparkContext, group: str, what: str, total: int, unit: str, done: threading.Event
+) -> None:
+    began = time.monotonic()
+    while not done.wait(_SECONDS_BETWEEN_LINES):
+        share = _share_done(context, group)
+        seconds = time.monotonic() - began
+        log.info("%s: %s", what, progress_line(share, total, seconds, unit))
+
+
+def progress_line(share: float, total: int, seconds: float, unit: str) -> str:
+    """Return done, total, rate and time left, as far as they are known."""
+    finished = int(share * total)
+    if not finished:
+        return f"0 of {total:,} {unit}, {seconds:.0f} s so far"
+    rate = finished / seconds
+    left = (total - finished) / rate
+    return f"{finished:,} of {total:,} {unit}, {rate:,.0f} {unit}/s, {left:.0f} s left"
+
+
+def _share_done(context: SparkContext, group: str) -> float:
+    """Return the finished share of the group's latest stage: the one that does the work."""
+    stages = map(context.statusTracker().getStageInfo, _stages(context, group))
+    last = next((stage for stage in reversed(list(stages)) if stage and stage.numTasks), None)
+    return last.numCompletedTasks / last.numTasks if last else 0.0
+
+
+def _stages(context: SparkContext, group: str) -> list[int]:
+    tracker = context.statusTracker()
+    jobs = [tracker.getJobInfo(job) for job in sorted(tracker.getJobIdsForGroup(group))]
+    return [stage for job in jobs if job is not None for stage in sorted(job.stageIds)]
+
+
+def _stage_seconds(context: SparkContext, group: str) -> dict[str, float]:
+    """Sum Spark's own metrics over the stages of the group."""
+    store = context._jsc.sc().statusStore()
+    stages = [store.lastStageAttempt(stage) for stage in _stages(context, group)]
+    return {
+        "tasks": sum(stage.executorRunTime() for stage in stages) / 1e3,
+        "tasks_cpu": sum(stage.executorCpuTime() for stage in stages) / 1e9,
+        "garbage_collection": sum(stage.jvmGcTime() for stage in stages) / 1e3,
+    }
