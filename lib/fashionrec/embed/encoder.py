@@ -46,6 +46,11 @@ class Program(Protocol):
         ...
 
     @property
+    def batch_size(self) -> int:
+        """Pictures per pass of the network."""
+        ...
+
+    @property
     def preprocessing(self) -> Preprocessing:
         """What a picture has to be turned into."""
         ...

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 
 from fashionrec.changes import CHANGE, Written, count_changes
 from fashionrec.config import IngestSettings
-from fashionrec.errors import FashionrecError
 from fashionrec.ingest import derive, frames
+from fashionrec.ingest.counts import check_conservation, line_counts, picture_counts
 from fashionrec.ingest.guards import check_removal, is_unchanged
 from fashionrec.ingest.listing import (
     CANNOT_READ,
@@ -22,7 +22,7 @@ from fashionrec.ingest.listing import (
     styles_entry,
 )
 from fashionrec.ingest.pictures import Limits
-from fashionrec.ingest.styles import BLANK, Header, read_header
+from fashionrec.ingest.styles import Header, read_header
 from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import FILES, IMAGES, PRODUCTS, REJECTS
@@ -78,9 +78,9 @@ def ingest(
         return
     listed = frames.entries_of(store.spark, entries, checks).persist()
     catalogue = _read(store, folder, header, listed, settings, verify)
-    counts = _line_counts(catalogue.lines) | _picture_counts(catalogue.pictures)
+    counts = line_counts(catalogue.lines) | picture_counts(catalogue.pictures)
     counts["ignored_columns"] = len(header.extra)
-    _check_conservation(counts)
+    check_conservation(counts)
     if not allow_removal:
         check_removal(store, catalogue.lines, catalogue.pictures, settings.max_removed_share)
     if header.extra:
@@ -176,39 +176,3 @@ def _image_files(images: DataFrame, parallelism: int) -> int:
     assert row is not None
     rows, size = int(row[0]), int(row[1])
     return max(parallelism, rows // _ROWS_PER_IMAGE_FILE, size // _BYTES_PER_IMAGE_FILE)
-
-
-def _line_counts(lines: DataFrame) -> dict[str, int]:
-    blank, good = F.col("reason") == BLANK, F.col("reason").isNull()
-    row = lines.agg(
-        F.count_if(~blank | good).alias("lines"),
-        F.count_if(blank).alias("blank_lines"),
-        F.count_if(good).alias("products"),
-        F.count_if(~blank).alias("rejected_lines"),
-    ).first()
-    assert row is not None
-    return row.asDict()
-
-
-def _picture_counts(pictures: DataFrame) -> dict[str, int]:
-    good, owned = F.col("reason").isNull(), F.col("wanted").isNotNull()
-    row = pictures.agg(
-        F.count("*").alias("image_entries"),
-        F.count_if(good).alias("images"),
-        F.count_if(~good & owned).alias("rejected_images"),
-        F.count_if(~owned).alias("images_of_no_product"),
-    ).first()
-    assert row is not None
-    return row.asDict()
-
-
-def _check_conservation(counts: dict[str, int]) -> None:
-    """Raise unless every line and every image entry is accounted for."""
-    sums = {
-        "lines": ("products", "rejected_lines"),
-        "image_entries": ("images", "rejected_images", "images_of_no_product"),
-    }
-    for whole, parts in sums.items():
-        if counts[whole] != sum(counts[part] for part in parts):
-            told = ", ".join(f"{part} {counts[part]:,}" for part in parts)
-            raise FashionrecError(f"ingest: {counts[whole]:,} {whole} are not {told}: report this")

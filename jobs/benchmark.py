@@ -1,0 +1,22 @@
+"""Measure a part of the system and print its figures, as a table and as one JSON object."""
+
+import argparse
+
+from fashionrec.benchmark import BENCHMARKS
+from fashionrec.benchmark.report import print_figures
+from fashionrec.cli import Context, run_job
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this job alone."""
+    parser.add_argument("name", choices=sorted(BENCHMARKS))
+    parser.add_argument("--size", type=int, help="how many pictures or vectors to measure with")
+
+
+def main(context: Context) -> None:
+    """Run one benchmark."""
+    print_figures(BENCHMARKS[context.options.name](context))
+
+
+if __name__ == "__main__":
+    run_job(__doc__, main, add_options)

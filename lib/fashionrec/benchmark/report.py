@@ -1,0 +1,84 @@
+"""Timing, memory, and how figures are printed."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Figures = dict[str, Any]
+
+
+def seconds_of(action: Callable[[], object]) -> float:
+    """Run an action once and return how long it took."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+@contextmanager
+def peak_memory(figures: Figures, name: str) -> Iterator[None]:
+    """Record the most memory, in MB, that this session's processes held together meanwhile."""
+    done, peak = threading.Event(), [0.0]
+
+    def watch() -> None:
+        while not done.wait(0.2):
+            peak[0] = max(peak[0], _resident_mb())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+        figures[name] = round(peak[0])
+
+
+def _resident_mb() -> float:
+    """Sum the resident memory of the JVM, this driver and the python workers, from /proc."""
+    parents = _parents()
+    total = 0
+    for pid in parents:
+        if os.getppid() in _ancestors(pid, parents):
+            total += _pages(pid)
+    return total * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _parents() -> dict[int, int]:
+    parents = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                stat = (folder / "stat").read_text()
+            except OSError:
+                continue  # it has ended
+            parents[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
+    return parents
+
+
+def _ancestors(pid: int, parents: dict[int, int]) -> list[int]:
+    """Return the process, its parent, and so on."""
+    line = []
+    while pid and pid not in line:
+        line.append(pid)
+        pid = parents.get(pid, 0)
+    return line
+
+
+def _pages(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0
+
+
+def print_figures(figures: Figures) -> None:
+    """Print a line per figure, then all of them as one JSON object."""
+    for name, value in figures.items():
+        shown = f"{value:,.3f}" if isinstance(value, float) else str(value)
+        print(f"  {name:<44}{shown:>14}")
+    print(json.dumps(figures))
