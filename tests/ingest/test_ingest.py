@@ -1,5 +1,6 @@
 """The step on the drawn catalogue, whose faults are known, and on copies of it that change."""
 
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fashionrec.config import load
-from fashionrec.errors import FashionrecError
+from fashionrec.errors import FashionrecError, RefusedError
+from fashionrec.ingest import frames
 from fashionrec.ingest.ingest import ingest
 from fashionrec.runs import recorded
 from fashionrec.store import Store
@@ -23,9 +25,9 @@ def copy(catalogue: Path, tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-def run(store: Store, folder: Path) -> dict[str, int]:
+def run(store: Store, folder: Path, **options: bool) -> dict[str, int]:
     with recorded(store, "ingest") as current:
-        ingest(store, folder, SETTINGS, current)
+        ingest(store, folder, SETTINGS, current, **options)
     return current.counts
 
 
@@ -80,6 +82,59 @@ def test_an_unchanged_catalogue_writes_nothing(night: Store, catalogue: Path) ->
     before = versions(night)
     run(night, catalogue)
     assert versions(night) == before
+
+
+def test_an_unchanged_catalogue_is_not_read(
+    night: Store, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_args: object) -> None:
+        raise AssertionError("a file was read")
+
+    monkeypatch.setattr(frames, "lines_of", read)
+    counts = run(night, catalogue)
+    assert (counts["ingest.products"], counts["ingest.images_changed"]) == (80, 0)
+    with pytest.raises(AssertionError, match="a file was read"):
+        run(night, catalogue, verify=True)
+
+
+def test_verify_finds_what_size_and_time_hide(night: Store, copy: Path) -> None:
+    target = copy / "images" / f"{night.read(IMAGES).first().product_id}.jpg"
+    times = (target.stat().st_atime_ns, target.stat().st_mtime_ns)
+    content = bytearray(target.read_bytes())
+    content[-30] ^= 1  # a bit of the last pixels
+    target.write_bytes(content)
+    os.utime(target, ns=times)
+    assert run(night, copy)["ingest.images_changed"] == 0
+    assert run(night, copy, verify=True)["ingest.images_changed"] == 1
+    row = night.read(IMAGES).where(f"product_id = {target.stem}").first()
+    assert bytes(row.content) == bytes(content)
+
+
+def test_other_limits_examine_the_pictures_again(night: Store, catalogue: Path) -> None:
+    small = SETTINGS.model_copy(update={"max_pixels": 180 * 240 - 1})
+    with recorded(night, "ingest") as current:
+        ingest(night, catalogue, small, current, allow_removal=True)
+    assert current.counts["ingest.images"] == 0
+    assert night.read(IMAGES).count() == 0
+    # The 70, and 5 that were rejects before: their size is known before they are decoded.
+    assert night.read(REJECTS).where("reason = 'more than 43,199 pixels'").count() == 75
+
+
+@pytest.mark.parametrize("lost", ["products", "usable pictures"])
+def test_a_half_copied_catalogue_is_refused(night: Store, copy: Path, lost: str) -> None:
+    if lost == "products":
+        lines = (copy / "styles.csv").read_bytes().split(b"\n")
+        (copy / "styles.csv").write_bytes(b"\n".join(lines[:40]))
+    else:
+        for path in sorted((copy / "images").iterdir())[:40]:
+            path.unlink()
+    before = versions(night)
+    with pytest.raises(RefusedError, match=f"has lost .* {lost} .*--allow-removal"):
+        run(night, copy)
+    assert versions(night) == before
+    assert night.read(RUNS).orderBy("started_at", ascending=False).first().status == "refused"
+    run(night, copy, allow_removal=True)
+    assert versions(night) != before
 
 
 def test_a_moved_catalogue_refreshes_files_alone(night: Store, copy: Path) -> None:
@@ -161,5 +216,7 @@ def test_files_win_over_tar_members(store: Store, spark: SparkSession, tmp_path:
         "images-1.tar!images/1.jpg": "the product has another picture",
         "images/2.jpg": "empty file",
     }
-    paths = {row.path for row in store.read(FILES).where("problem IS NULL").collect()}
+    paths = {
+        row.path for row in store.read(FILES).where("kind = 'image' AND problem IS NULL").collect()
+    }
     assert paths == {"images/1.jpg", "images-1.tar!images/1.jpg", "images-1.tar!images/2.jpg"}
