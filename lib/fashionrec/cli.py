@@ -110,6 +110,7 @@ def _log_to_stderr_and_file() -> None:
     logger = logging.getLogger("fashionrec")
     logger.setLevel(logging.DEBUG)
     logger.handlers = [screen, file]
+    logger.propagate = False  # libraries hang handlers of their own on the root
 
 
 def _log_file() -> Path:

@@ -39,7 +39,7 @@ def _copy_catalogue(source: Path, target: Path, size: int) -> None:
     """Write `size` products whose pictures are the source's usable ones, over and over."""
     usable = [path for path in sorted((source / "images").iterdir()) if _is_usable(path)]
     (target / "images").mkdir(parents=True)
-    values = ",".join("x" for _ in range(len(COLUMNS) - 1))
+    values = ",".join("2012" for _ in range(len(COLUMNS) - 1))
     with (target / "styles.csv").open("w") as styles:
         styles.write(",".join(COLUMNS) + "\n")
         for number, path in enumerate(islice(cycle(usable), size)):
