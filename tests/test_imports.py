@@ -17,6 +17,7 @@ NUMERICAL = [
     "embed/openvino_engine",
     "embed/preprocessing",
     "embed/torch_engine",
+    "fetch",
     "ingest/details",
     "ingest/examine",
     "ingest/listing",
@@ -30,6 +31,7 @@ NUMERICAL = [
     "read",
     "sample/__init__",
     "tables",
+    "urls",
 ]
 
 

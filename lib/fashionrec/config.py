@@ -42,6 +42,16 @@ class IngestSettings(_Settings):
     max_bytes: int = Field(gt=0)
     null_values: list[str]
     max_removed_share: float = Field(ge=0, le=1)
+    fetch_links: bool
+
+
+class FetchSettings(_Settings):
+    """[fetch]: what a URL may cost, and which hosts may be inside the own network."""
+
+    max_bytes: int = Field(gt=0)
+    max_seconds: float = Field(gt=0)
+    max_redirects: int = Field(ge=0)
+    allow_hosts: list[str]
 
 
 class EmbedSettings(_Settings):
@@ -68,6 +78,7 @@ class Config(_Settings):
     model: str = Field(min_length=1)
     sample: SampleSettings
     ingest: IngestSettings
+    fetch: FetchSettings
     embed: EmbedSettings
     neighbours: NeighbourSettings
 
