@@ -7,6 +7,7 @@ is begun, and lets none leave the machine.
 import gzip
 import socket
 import ssl
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -478,6 +479,10 @@ def test_a_slow_answer_is_given_up(serve: Serve, name: str) -> None:
     server = serve(SLOW[name])
     assert reason(local(server), max_seconds=0.4, **allowed(server)) == TOO_SLOW
     assert server.connections == 1
+    for thread in threading.enumerate():
+        if thread.name == "fetch":
+            thread.join(0.5)
+            assert not thread.is_alive()
 
 
 def test_a_slow_handshake_is_given_up(serve: Serve) -> None:

@@ -20,6 +20,7 @@ NUMERICAL = [
     "fetch",
     "ingest/details",
     "ingest/examine",
+    "ingest/links",
     "ingest/listing",
     "ingest/pictures",
     "ingest/styles",

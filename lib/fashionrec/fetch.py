@@ -44,7 +44,7 @@ def fetch(url: str, settings: FetchSettings) -> bytes:
         FetchError: the URL is refused, cannot be had, or is over a limit of `settings`.
     """
     task = _Task(settings)
-    Thread(target=task.run, args=(url,), daemon=True).start()
+    Thread(target=task.run, args=(url,), name="fetch", daemon=True).start()
     try:
         return task.result.result(settings.max_seconds)
     except TimeoutError:

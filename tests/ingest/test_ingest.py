@@ -14,7 +14,8 @@ from fashionrec.runs import recorded
 from fashionrec.store import Store
 from fashionrec.tables import FILES, IMAGES, PRODUCTS, REJECTS, RUNS
 
-SETTINGS = load().ingest
+CONFIG = load()
+SETTINGS = CONFIG.ingest
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def copy(catalogue: Path, tmp_path: Path) -> Path:
 
 def run(store: Store, folder: Path) -> dict[str, int]:
     with recorded(store, "ingest") as current:
-        ingest(store, folder, SETTINGS, current)
+        ingest(store, folder, SETTINGS, current, fetching=CONFIG.fetch)
     return current.counts
 
 
@@ -161,5 +162,7 @@ def test_files_win_over_tar_members(store: Store, spark: SparkSession, tmp_path:
         "images-1.tar!images/1.jpg": "the product has another picture",
         "images/2.jpg": "empty file",
     }
-    paths = {row.path for row in store.read(FILES).where("problem IS NULL").collect()}
+    paths = {
+        row.path for row in store.read(FILES).where("problem IS NULL AND kind = 'image'").collect()
+    }
     assert paths == {"images/1.jpg", "images-1.tar!images/1.jpg", "images-1.tar!images/2.jpg"}
