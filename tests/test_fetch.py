@@ -5,14 +5,17 @@ is begun, and lets none leave the machine.
 """
 
 import gzip
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -44,6 +47,7 @@ class Server:
     answer: Answer
     listener: socket.socket = field(init=False)
     connections: int = 0
+    peek: bool = False  # leave the request to `answer`
     requests: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -69,7 +73,7 @@ class Server:
 
     def _talk(self, client: socket.socket) -> None:
         with client, suppress(OSError):
-            request = client.recv(65_536)
+            request = client.recv(65_536, socket.MSG_PEEK if self.peek else 0)
             self.requests.append(request)
             self.answer(client, request)
 
@@ -545,10 +549,31 @@ def test_any_other_status_is_a_reason(serve: Serve, status: int) -> None:
     assert reason(local(server), **allowed(server)) == f"the server answered {status}"
 
 
-def test_a_certificate_must_be_valid(serve: Serve, tmp_path: Any) -> None:
-    server = serve(b"no TLS at all")
+def test_an_https_url_is_not_fetched_in_the_clear(serve: Serve) -> None:
+    server = serve(GOOD["announced"])
     found = reason(f"https://127.0.0.1:{server.port}/", **allowed(server))
     assert found == f"the connection failed ({ssl.SSLError.__name__})"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+def test_a_certificate_that_nobody_vouches_for_is_refused(serve: Serve, tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=127.0.0.1 -addext"
+    names = ["subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*make.split(), *names], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    spoken: list[bytes] = []
+
+    def answer(client: socket.socket, _: bytes) -> None:
+        with context.wrap_socket(client, server_side=True) as stream:
+            spoken.append(stream.recv(65_536))
+
+    server = serve(answer)
+    server.peek = True
+    found = reason(f"https://127.0.0.1:{server.port}/", **allowed(server))
+    assert found == "the server's certificate is not valid for its name"
+    assert spoken == []
 
 
 GOOD = {
@@ -606,7 +631,7 @@ def test_the_next_address_is_tried_where_one_refuses(
 
 
 def test_neither_proxies_nor_netrc_of_the_environment_are_used(
-    serve: Serve, trap: Server, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, trap: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve(GOOD["announced"])
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):

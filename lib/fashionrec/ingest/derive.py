@@ -36,24 +36,20 @@ def good_lines(lines: DataFrame) -> DataFrame:
 def pictures_of(files: DataFrame, lines: DataFrame) -> DataFrame:
     """Return every image entry with `reason`: null for the one picture of each product.
 
-    A usable file comes before a tar member, that before a link, and a lower path before a higher.
+    A usable file comes before a tar member, and a lower path before a higher one. A link is there
+    only where neither serves.
     """
     wanted = good_lines(lines).select("product_id", F.lit(True).alias("wanted"))
-    first = Window.partitionBy("product_id", "usable").orderBy("place", "line", "path")
+    first = Window.partitionBy("product_id", "usable").orderBy("is_member", "path")
     return (
         files.where(F.col("kind").isin(IMAGE, LINK))
         .join(wanted, on="product_id", how="left")
         .withColumn("usable", F.col("problem").isNull() & F.col("wanted").isNotNull())
-        .withColumn("place", _place())
-        .withColumn("number", F.row_number().over(first))
+        .withColumn("is_member", F.col("path").contains("!"))
+        .withColumn("place", F.row_number().over(first))
         .withColumn("reason", _picture_reason())
-        .drop("usable", "place", "number")
+        .drop("usable", "is_member", "place")
     )
-
-
-def _place() -> Column:
-    is_link, is_member = F.col("kind") == LINK, F.col("path").contains("!")
-    return F.when(is_link, 2).when(is_member, 1).otherwise(0)
 
 
 def unpictured(lines: DataFrame, pictures: DataFrame) -> DataFrame:
@@ -67,7 +63,7 @@ def _picture_reason() -> Column:
         F.when(F.col("problem").isNotNull(), F.col("problem"))
         .when(F.col("product_id").isNull(), "the file's name is no product id")
         .when(F.col("wanted").isNull(), "picture of no product")
-        .when(F.col("number") > 1, "the product has another picture")
+        .when(F.col("place") > 1, "the product has another picture")
     )
 
 
