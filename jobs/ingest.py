@@ -20,6 +20,7 @@ def main(context: Context) -> None:
             context.catalogue,
             context.config.ingest,
             run,
+            fetching=context.config.fetch,
             verify=options.verify,
             allow_removal=options.allow_removal,
         )

@@ -25,6 +25,7 @@ def main(context: Context) -> None:
                 catalogue,
                 settings.ingest,
                 run,
+                fetching=settings.fetch,
                 verify=options.verify,
                 allow_removal=options.allow_removal,
             )

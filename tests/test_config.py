@@ -89,6 +89,10 @@ def test_a_list_is_replaced_and_not_added_to(tmp_path: Path) -> None:
         ("model=torchvision:IMAGENET1K_V2", {"model": "torchvision:IMAGENET1K_V2"}),
         ('ingest.null_values=["NA", "n/a"]', {"ingest": {"null_values": ["NA", "n/a"]}}),
         ("ingest.null_values=[]", {"ingest": {"null_values": []}}),
+        (
+            'fetch.allow_hosts=["images.example", "[::1]:80"]',
+            {"fetch": {"allow_hosts": ["images.example", "[::1]:80"]}},
+        ),
         ("sample.seed=-1", {"sample": {"seed": -1}}),
         ("sample.products=60", {"sample": {"products": 60}}),
     ],
@@ -143,6 +147,15 @@ def test_a_setting_that_does_not_exist(override: str, message: str) -> None:
         ("embed.device=tpu", "'embed.device': input should be 'auto', 'cpu' or 'cuda', not 'tpu'"),
         ("ingest.null_values=NA", "'ingest.null_values': input should be a valid list, not 'NA'"),
         ("ingest.null_values=[1]", "'ingest.null_values.0': input should be a valid string, not 1"),
+        *(
+            (
+                f'fetch.allow_hosts=["a.example", "{host}"]',
+                "'fetch.allow_hosts.1': string should match pattern "
+                r"'(?i)^([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]+)?$', "
+                f"not '{host}'",
+            )
+            for host in ("http://a.example", "a.example/", "*.example", "", "me@a.example", "::1")
+        ),
         ("warehouse=1", "'warehouse': input should be a valid string, not 1"),
         ("warehouse=", "'warehouse': string should have at least 1 character, not ''"),
     ],

@@ -17,8 +17,10 @@ NUMERICAL = [
     "embed/openvino_engine",
     "embed/preprocessing",
     "embed/torch_engine",
+    "fetch",
     "ingest/details",
     "ingest/examine",
+    "ingest/links",
     "ingest/listing",
     "ingest/pictures",
     "ingest/styles",
@@ -30,6 +32,7 @@ NUMERICAL = [
     "read",
     "sample/__init__",
     "tables",
+    "urls",
 ]
 
 

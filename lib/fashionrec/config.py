@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -16,6 +16,8 @@ from pydantic_core import ErrorDetails
 from fashionrec.errors import UsageError
 
 DEFAULTS = Path(__file__).parent / "conf" / "default.toml"
+
+_HOST = r"(?i)^([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]+)?$"  # no URL, and no pattern of hosts
 
 
 def project_home() -> Path:
@@ -42,6 +44,16 @@ class IngestSettings(_Settings):
     max_bytes: int = Field(gt=0)
     null_values: list[str]
     max_removed_share: float = Field(ge=0, le=1)
+    fetch_links: bool
+
+
+class FetchSettings(_Settings):
+    """[fetch]: what a URL may cost, and which hosts may be inside the own network."""
+
+    max_bytes: int = Field(gt=0)
+    max_seconds: float = Field(gt=0)
+    max_redirects: int = Field(ge=0)
+    allow_hosts: list[Annotated[str, Field(pattern=_HOST)]]
 
 
 class EmbedSettings(_Settings):
@@ -68,6 +80,7 @@ class Config(_Settings):
     model: str = Field(min_length=1)
     sample: SampleSettings
     ingest: IngestSettings
+    fetch: FetchSettings
     embed: EmbedSettings
     neighbours: NeighbourSettings
 

@@ -19,3 +19,7 @@ class RefusedError(FashionrecError):
 
     exit_status = 3
     run_status = "refused"
+
+
+class FetchError(FashionrecError):
+    """A URL that was not fetched; the message is the reason, and never tells an address."""

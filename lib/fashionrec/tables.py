@@ -87,9 +87,9 @@ REJECTS = Table(
     ("source", "position"),
     _columns("""
     run_id   STRING  run that first saw it
-    source   STRING  styles.csv (a line), cells (one value, read as null), images, styles.json
+    source   STRING  styles.csv (a line), cells (a value, now null), images, images.csv, styles.json
     position STRING  line number, line:column, or the path below the catalogue (TAR!MEMBER)
-    raw      STRING  the text as found; null for pictures
+    raw      STRING  the text or link as found; null for pictures
     reason   STRING  why it could not be used
     """),
 )
@@ -99,11 +99,11 @@ FILES = Table(
     "Every file of the catalogue and what its examination found, so that it is read only once",
     ("path",),
     _columns("""
-    path       STRING     path below the catalogue; TAR!MEMBER inside a tar shard
-    kind       STRING     image or styles.json
+    path       STRING     path below the catalogue; TAR!MEMBER in a tar shard, images.csv!ID!LINK
+    kind       STRING     image, link, or the file's own name: styles.csv, images.csv, styles.json
     product_id BIGINT     the product that the file's name gives; null: the name is no product id
-    size       BIGINT     bytes
-    mtime      TIMESTAMP  modification time; of the whole tar for a member
+    size       BIGINT     bytes; 0 for a URL
+    mtime      TIMESTAMP  modification time; of the whole tar for a member; 1970 for a URL
     checks     STRING     the limits it was examined under; other limits examine it again
     sha256     STRING     SHA-256 of the content, hexadecimal; null where it was not read
     problem    STRING     why it cannot be used; null: it can

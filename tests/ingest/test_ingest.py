@@ -16,7 +16,8 @@ from fashionrec.runs import recorded
 from fashionrec.store import Store
 from fashionrec.tables import FILES, IMAGES, PRODUCTS, REJECTS, RUNS
 
-SETTINGS = load().ingest
+CONFIG = load()
+SETTINGS = CONFIG.ingest
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def copy(catalogue: Path, tmp_path: Path) -> Path:
 
 def run(store: Store, folder: Path, **options: bool) -> dict[str, int]:
     with recorded(store, "ingest") as current:
-        ingest(store, folder, SETTINGS, current, **options)
+        ingest(store, folder, SETTINGS, current, fetching=CONFIG.fetch, **options)
     return current.counts
 
 
@@ -113,7 +114,7 @@ def test_verify_finds_what_size_and_time_hide(night: Store, copy: Path) -> None:
 def test_other_limits_examine_the_pictures_again(night: Store, catalogue: Path) -> None:
     small = SETTINGS.model_copy(update={"max_pixels": 180 * 240 - 1})
     with recorded(night, "ingest") as current:
-        ingest(night, catalogue, small, current, allow_removal=True)
+        ingest(night, catalogue, small, current, fetching=CONFIG.fetch, allow_removal=True)
     assert current.counts["ingest.images"] == 0
     assert night.read(IMAGES).count() == 0
     # The 70, and 5 that were rejects before: their size is known before they are decoded.

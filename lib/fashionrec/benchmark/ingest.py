@@ -94,7 +94,7 @@ def _night(store: Store, config: Config, catalogue: Path) -> float:
     with recorded(store, "ingest") as current:
 
         def step(run: Run = current) -> None:
-            ingest(store, catalogue, config.ingest, run)
+            ingest(store, catalogue, config.ingest, run, fetching=config.fetch)
 
         return seconds_of(step)
 

@@ -1,4 +1,4 @@
-"""Nothing is lost: what a catalogue has, counted, and what became of it."""
+"""What an ingest counts, and that nothing is lost."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -21,7 +21,7 @@ def line_counts(lines: DataFrame) -> dict[str, int]:
 
 
 def picture_counts(pictures: DataFrame) -> dict[str, int]:
-    """Count the image entries by what became of them."""
+    """Count the image entries, needed links included, by what became of them."""
     good, owned = F.col("reason").isNull(), F.col("wanted").isNotNull()
     row = pictures.agg(
         F.count("*").alias("image_entries"),
@@ -34,7 +34,11 @@ def picture_counts(pictures: DataFrame) -> dict[str, int]:
 
 
 def check_conservation(counts: dict[str, int]) -> None:
-    """Raise unless every line and every image entry is accounted for."""
+    """Raise unless every line and every image entry is accounted for.
+
+    Raises:
+        FashionrecError: which sum does not hold.
+    """
     sums = {
         "lines": ("products", "rejected_lines"),
         "image_entries": ("images", "rejected_images", "images_of_no_product"),

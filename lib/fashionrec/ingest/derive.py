@@ -1,6 +1,7 @@
 """The catalogue's tables as functions of its lines and files: no reading, no writing.
 
-`lines` are those of `frames.lines_of`; `files` are rows of the table `files`.
+`lines` are those of `frames.lines_of`; `files` are rows of the table `files`, and for links their
+`line` and `raw`.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from fashionrec.ingest.details import UNREADABLE
-from fashionrec.ingest.listing import DETAILS, IMAGE
+from fashionrec.ingest.listing import DETAILS, IMAGE, LINK, LINKS
 from fashionrec.ingest.styles import BLANK, COLUMNS
 from fashionrec.tables import DETAILS as DETAIL_COLUMNS
 from fashionrec.tables import IMAGES, PRODUCTS, REJECTS
@@ -35,12 +36,13 @@ def good_lines(lines: DataFrame) -> DataFrame:
 def pictures_of(files: DataFrame, lines: DataFrame) -> DataFrame:
     """Return every image entry with `reason`: null for the one picture of each product.
 
-    A usable file comes before a tar member, and a lower path before a higher one.
+    A usable file comes before a tar member, and a lower path before a higher one. A link is there
+    only where neither serves.
     """
     wanted = good_lines(lines).select("product_id", F.lit(True).alias("wanted"))
     first = Window.partitionBy("product_id", "usable").orderBy("is_member", "path")
     return (
-        files.where(F.col("kind") == IMAGE)
+        files.where(F.col("kind").isin(IMAGE, LINK))
         .join(wanted, on="product_id", how="left")
         .withColumn("usable", F.col("problem").isNull() & F.col("wanted").isNotNull())
         .withColumn("is_member", F.col("path").contains("!"))
@@ -48,6 +50,12 @@ def pictures_of(files: DataFrame, lines: DataFrame) -> DataFrame:
         .withColumn("reason", _picture_reason())
         .drop("usable", "is_member", "place")
     )
+
+
+def unpictured(lines: DataFrame, pictures: DataFrame) -> DataFrame:
+    """Return the ids of products without a usable picture."""
+    chosen = pictures.where("reason IS NULL").select("product_id")
+    return good_lines(lines).select("product_id").join(chosen, on="product_id", how="left_anti")
 
 
 def _picture_reason() -> Column:
@@ -93,12 +101,19 @@ def image_columns() -> Sequence[str]:
     return [name for name in IMAGES.names if name not in ("product_id", "content")]
 
 
-def rejects(lines: DataFrame, pictures: DataFrame, files: DataFrame, run_id: str) -> DataFrame:
-    """Return the table `rejects`: lines, cells, pictures and details that could not be used."""
+def rejects(
+    lines: DataFrame, pictures: DataFrame, files: DataFrame, links: DataFrame, run_id: str
+) -> DataFrame:
+    """Return the table `rejects`: lines, cells, pictures and details that could not be used.
+
+    `links` are the lines of images.csv that cannot be read.
+    """
     parts = (
         _rejected_lines(lines),
         _rejected_cells(lines),
         _rejected_pictures(pictures),
+        _rejected_links(pictures),
+        _reject(links, LINKS, F.col("line"), F.col("raw"), F.col("reason")),
         _rejected_details(files, lines),
         _rejected_values(files),
     )
@@ -131,8 +146,13 @@ def _rejected_cells(lines: DataFrame) -> DataFrame:
 
 
 def _rejected_pictures(pictures: DataFrame) -> DataFrame:
-    rejected = pictures.where("reason IS NOT NULL")
+    rejected = pictures.where((F.col("kind") == IMAGE) & F.col("reason").isNotNull())
     return _reject(rejected, "images", F.col("path"), F.lit(None), F.col("reason"))
+
+
+def _rejected_links(pictures: DataFrame) -> DataFrame:
+    rejected = pictures.where((F.col("kind") == LINK) & F.col("reason").isNotNull())
+    return _reject(rejected, LINKS, F.col("line"), F.col("raw"), F.col("reason"))
 
 
 def _rejected_details(files: DataFrame, lines: DataFrame) -> DataFrame:

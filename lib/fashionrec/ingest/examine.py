@@ -4,8 +4,12 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fashionrec.config import FetchSettings
+from fashionrec.errors import FetchError
+from fashionrec.fetch import fetch
 from fashionrec.ingest.details import examine_details
-from fashionrec.ingest.listing import CANNOT_READ, IMAGE, STYLES, Entry, read_content
+from fashionrec.ingest.links import is_url
+from fashionrec.ingest.listing import CANNOT_READ, DETAILS, LINKS, STYLES, Entry, read_content
 from fashionrec.ingest.pictures import Limits, UnusableError, examine_picture
 
 
@@ -22,22 +26,42 @@ def examine_entry(folder: Path, entry: Entry, limits: Limits) -> Finding:
     """Return what the entry holds; whatever is wrong with it is its `problem`, never an error."""
     if entry.problem:
         return Finding(problem=entry.problem)
-    if entry.kind == STYLES:  # read line by line elsewhere
+    if entry.kind in (STYLES, LINKS):  # read line by line elsewhere
         with (folder / entry.path).open("rb") as file:
             return Finding(hashlib.file_digest(file, "sha256").hexdigest())
-    too_large = Finding(problem=f"more than {limits.max_bytes:,} bytes")
     if entry.size > limits.max_bytes:
-        return too_large
+        return _too_large(limits)
     try:
         content = read_content(folder, entry, limits.max_bytes)
     except OSError as error:
         return Finding(problem=f"{CANNOT_READ}{error.strerror}")
-    if len(content) > limits.max_bytes:  # it has grown since it was listed
-        return too_large
+    return _examine_content(entry.kind, content, limits)
+
+
+def examine_link(
+    folder: Path, entry: Entry, limits: Limits, fetching: FetchSettings
+) -> tuple[Finding, bytes | None]:
+    """Return what is at the end of a link, and its bytes where they had to be fetched."""
+    if entry.problem or not is_url(entry.archive):
+        return examine_entry(folder, entry, limits), None
+    try:
+        content = fetch(str(entry.archive), fetching)
+    except FetchError as error:
+        return Finding(problem=f"{CANNOT_READ}{error}"), None
+    return _examine_content(entry.kind, content, limits), content
+
+
+def _examine_content(kind: str, content: bytes, limits: Limits) -> Finding:
+    if len(content) > limits.max_bytes:  # a file may have grown since it was listed
+        return _too_large(limits)
     sha256 = hashlib.sha256(content).hexdigest()
     try:
-        is_image = entry.kind == IMAGE
-        facts = examine_picture(content, limits) if is_image else examine_details(content)
+        is_details = kind == DETAILS
+        facts = examine_details(content) if is_details else examine_picture(content, limits)
         return Finding(sha256, facts=facts)
     except UnusableError as error:
         return Finding(sha256, problem=str(error))
+
+
+def _too_large(limits: Limits) -> Finding:
+    return Finding(problem=f"more than {limits.max_bytes:,} bytes")

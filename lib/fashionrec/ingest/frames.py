@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from fashionrec.errors import FashionrecError
 from fashionrec.ingest.examine import examine_entry
+from fashionrec.ingest.links import is_url
 from fashionrec.ingest.listing import Entry, read_content
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import COLUMNS, Header, LineRange, Record, line_ranges, read_records
@@ -38,10 +38,12 @@ _ENTRIES = pa.schema(
         ("archive", pa.string()),
         ("offset", pa.int64()),
         ("problem", pa.string()),
+        ("line", pa.int64()),
+        ("raw", pa.string()),
         ("checks", pa.string()),
     ]
 )
-_FINDINGS = "path STRING, sha256 STRING, problem STRING, facts MAP<STRING,STRING>"
+FINDINGS = "path STRING, sha256 STRING, problem STRING, facts MAP<STRING,STRING>"
 _FILES_PER_TASK = 2_000
 _ROWS_PER_BATCH = 10_000
 _BYTES_PER_BATCH = 64 << 20  # pictures of many megabytes travel in few at a time
@@ -52,10 +54,10 @@ def lines_of(
 ) -> DataFrame:
     """Return every line of styles.csv but its header; `reason` is null where it is a product."""
     ranges = [tuple(asdict(lines).values()) for lines in line_ranges(styles)]
-    schema = _arrow_schema(spark, _LINES)
+    schema = arrow_schema(spark, _LINES)
 
     def read(batches: Batches) -> Iterator[pa.RecordBatch]:
-        for row in _rows(batches):
+        for row in rows_of(batches):
             records = read_records(styles, header, LineRange(**row), null_values)
             yield from _as_batches(map(_line_row, records), schema)
 
@@ -72,50 +74,57 @@ def entries_of(spark: SparkSession, entries: Iterable[Entry], checks: dict[str, 
 def examined(entries: DataFrame, folder: Path, limits: Limits) -> DataFrame:
     """Read, hash and decode each entry: path, sha256, problem, facts."""
     spark = entries.sparkSession
-    schema = _arrow_schema(spark, _FINDINGS)
+    schema = arrow_schema(spark, FINDINGS)
 
     def examine(batches: Batches) -> Iterator[pa.RecordBatch]:
         rows = (_finding_row(entry, folder, limits) for entry in _entries(batches))
         return _as_batches(rows, schema)
 
     tasks = spark.sparkContext.defaultParallelism + entries.count() // _FILES_PER_TASK
-    return entries.repartition(tasks, "path").mapInArrow(examine, _FINDINGS)
+    return entries.repartition(tasks, "path").mapInArrow(examine, FINDINGS)
 
 
 def with_content(entries: DataFrame, folder: Path, max_bytes: int) -> DataFrame:
-    """Add the bytes of each entry as `content`; they must still have the row's `sha256`."""
-    rows_schema = entries.withColumn("content", F.lit(None).cast("binary")).schema
-    schema = to_arrow_schema(rows_schema)
+    """Fill the column `content` where it is null; the bytes must still have the row's `sha256`."""
+    schema = to_arrow_schema(entries.schema)
 
     def read(batches: Batches) -> Iterator[pa.RecordBatch]:
         portion: list[dict[str, Any]] = []
-        for row in _rows(batches):
-            portion.append({**row, "content": _read_unchanged(folder, row, max_bytes)})
+        for row in rows_of(batches):
+            portion.append({**row, "content": _content(folder, row, max_bytes)})
             if sum(len(r["content"]) for r in portion) > _BYTES_PER_BATCH or len(portion) == 1_000:
                 yield pa.RecordBatch.from_pylist(portion, schema)
                 portion = []
         yield pa.RecordBatch.from_pylist(portion, schema)
 
-    return entries.mapInArrow(read, rows_schema)
+    return entries.mapInArrow(read, entries.schema)
 
 
-def _read_unchanged(folder: Path, row: dict[str, Any], max_bytes: int) -> bytes:
-    content = read_content(folder, _as_entry(row), max_bytes)
+def _content(folder: Path, row: dict[str, Any], max_bytes: int) -> bytes:
+    if row["content"] is not None:
+        return bytes(row["content"])
+    if is_url(row["archive"]):
+        raise FashionrecError(
+            f"{row['archive']}: images lacks its picture: run again with --verify"
+        )
+    content = read_content(folder, as_entry(row), max_bytes)
     if hashlib.sha256(content).hexdigest() != row["sha256"]:
         raise FashionrecError(f"{folder / row['path']}: changed while it was read: run again")
     return content
 
 
-def _rows(batches: Batches) -> Iterator[dict[str, Any]]:
+def rows_of(batches: Batches) -> Iterator[dict[str, Any]]:
+    """Return the rows of the batches."""
     for batch in batches:
         yield from batch.to_pylist()
 
 
 def _entries(batches: Batches) -> Iterator[Entry]:
-    return map(_as_entry, _rows(batches))
+    return map(as_entry, rows_of(batches))
 
 
-def _as_entry(row: dict[str, Any]) -> Entry:
+def as_entry(row: dict[str, Any]) -> Entry:
+    """Return the entry that a row of `entries_of` holds."""
     return Entry(**{field.name: row[field.name] for field in fields(Entry)})
 
 
@@ -124,7 +133,8 @@ def _as_batches(rows: Iterator[dict[str, Any]], schema: pa.Schema) -> Iterator[p
         yield pa.RecordBatch.from_pylist(portion, schema)
 
 
-def _arrow_schema(spark: SparkSession, ddl: str) -> pa.Schema:
+def arrow_schema(spark: SparkSession, ddl: str) -> pa.Schema:
+    """Return a schema of Spark SQL as Arrow's."""
     return to_arrow_schema(spark.createDataFrame([], ddl).schema)
 
 

@@ -1,28 +1,36 @@
 """When an ingest need not start, and when it must not go on."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from fashionrec.errors import RefusedError
-from fashionrec.ingest.listing import CANNOT_READ, Entry
+from fashionrec.ingest.links import known_entry
+from fashionrec.ingest.listing import CANNOT_READ, LINK, Entry
 from fashionrec.store import Store
 from fashionrec.tables import FILES, PRODUCTS
 
 
-def is_unchanged(store: Store, entries: Sequence[Entry], checks: dict[str, str]) -> bool:
-    """Say whether `files` knows exactly these entries, without Spark and without reading one."""
-    columns = ["path", "size", "mtime", "checks", "problem"]
+def is_unchanged(
+    store: Store, folder: Path, entries: Sequence[Entry], checks: dict[str, str]
+) -> bool:
+    """Say whether `files` knows exactly these entries, without Spark and without reading one.
+
+    Which links are needed depends on the other files alone, so those that it knows still are.
+    """
+    columns = ["path", "kind", "size", "mtime", "checks", "problem"]
     known = store.scan(FILES, columns).to_table()
-    if len(known) != len(entries):
-        return False
     times = known["mtime"].cast(pa.int64()).to_pylist()
-    names = ("path", "size", "checks", "problem")
-    paths, sizes, under, problems = (known[name].to_pylist() for name in names)
+    names = ("path", "kind", "size", "checks", "problem")
+    paths, kinds, sizes, under, problems = (known[name].to_pylist() for name in names)
+    if len(known) - kinds.count(LINK) != len(entries):
+        return False
     if any(problem and problem.startswith(CANNOT_READ) for problem in problems):
         return False
-    listed = {(e.path, e.size, e.mtime, checks[e.kind]) for e in entries}
+    links = [known_entry(folder, p) for p, kind in zip(paths, kinds, strict=True) if kind == LINK]
+    listed = {(e.path, e.size, e.mtime, checks[e.kind]) for e in (*entries, *links)}
     return listed == set(zip(paths, sizes, times, under, strict=True))
 
 

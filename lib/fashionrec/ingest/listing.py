@@ -12,9 +12,10 @@ from fashionrec.errors import FashionrecError
 from fashionrec.ingest.styles import as_product_id
 
 STYLES, IMAGE, DETAILS = "styles.csv", "image", "styles.json"
+LINKS, LINK = "images.csv", "link"
 CANNOT_READ = "cannot be read: "  # such problems may go without a trace: they are tried again
 _MAX_SIZE = 1 << 60
-_NOT_REGULAR = "not a regular file"
+NOT_REGULAR = "not a regular file"
 _NOT_UTF8 = "the file's name is not UTF-8"
 
 
@@ -24,7 +25,8 @@ class Entry:
 
     `path` is below the catalogue's folder, TAR!MEMBER for a member; `mtime` in microseconds since
     1970, of the whole tar for a member, because a rewritten tar may keep its members' times;
-    `archive` and `offset` (bytes) say where a member's content starts.
+    `archive` and `offset` (bytes) say where a member's content starts. For a link `archive` is the
+    file below the catalogue, or the URL, that it leads to; `line` and `raw` are as in images.csv.
     """
 
     path: str
@@ -35,12 +37,16 @@ class Entry:
     archive: str | None = None
     offset: int | None = None
     problem: str | None = None
+    line: int | None = None
+    raw: str | None = None
 
 
-def styles_entry(folder: Path) -> Entry:
-    """Return the entry of styles.csv itself."""
-    status = (folder / STYLES).stat()
-    return Entry(STYLES, STYLES, None, status.st_size, status.st_mtime_ns // 1000)
+def csv_entries(folder: Path) -> Iterator[Entry]:
+    """Return the entries of styles.csv, and of images.csv where it is there."""
+    for name in (STYLES, LINKS):
+        if name == STYLES or (folder / name).is_file():
+            status = (folder / name).stat()
+            yield Entry(name, name, None, status.st_size, status.st_mtime_ns // 1000)
 
 
 def list_catalogue(folder: Path) -> Iterator[Entry]:
@@ -110,7 +116,7 @@ def _file_entry(path: str, kind: str, child: os.DirEntry[str]) -> Entry:
         return Entry(
             readable, kind, _id_of(path), 0, 0, problem=f"cannot be read: {error.strerror}"
         )
-    problem = None if S_ISREG(status.st_mode) else _NOT_REGULAR
+    problem = None if S_ISREG(status.st_mode) else NOT_REGULAR
     if readable != path:
         problem = _NOT_UTF8
     mtime = status.st_mtime_ns // 1000
@@ -163,7 +169,7 @@ def _check_end(tar: tarfile.TarFile) -> None:
 
 
 def _member_entry(shard: str, path: str, member: tarfile.TarInfo, mtime: int) -> Entry:
-    problem = None if member.isreg() and not member.issparse() else _NOT_REGULAR
+    problem = None if member.isreg() and not member.issparse() else NOT_REGULAR
     return Entry(
         path=path,
         kind=IMAGE,

@@ -73,8 +73,8 @@ class Header:
         return [column for column in self.columns if column not in COLUMNS]
 
 
-def read_header(path: Path) -> Header:
-    """Return the header of styles.csv.
+def read_header(path: Path, required: Sequence[str] = tuple(COLUMNS)) -> Header:
+    """Return the header of styles.csv, or of a file with other columns.
 
     Raises:
         FashionrecError: the file or a required column is missing, or a column is there twice.
@@ -82,26 +82,26 @@ def read_header(path: Path) -> Header:
     try:
         with path.open("rb") as file:
             for line, raw in enumerate(file, 1):
-                if text := _decode(raw, first=line == 1).strip():
-                    return _checked(Header(line, tuple(_header_fields(text))), path)
+                if text := decode(raw, first=line == 1).strip():
+                    return _checked(Header(line, tuple(_header_fields(text))), path, required)
     except UnicodeDecodeError as error:
         raise FashionrecError(f"{path}: the header is not UTF-8: save it as UTF-8") from error
     except OSError as error:
         raise FashionrecError(f"{path}: cannot be read ({error.strerror})") from error
-    raise FashionrecError(f"{path}: is empty; it needs a header with {', '.join(COLUMNS)}")
+    raise FashionrecError(f"{path}: is empty; it needs a header with {', '.join(required)}")
 
 
 def _header_fields(text: str) -> list[str]:
     return [column.strip().strip('"') for column in text.split(",")]
 
 
-def _checked(header: Header, path: Path) -> Header:
-    missing = [column for column in COLUMNS if column not in header.columns]
+def _checked(header: Header, path: Path, required: Sequence[str]) -> Header:
+    missing = [column for column in required if column not in header.columns]
     if missing:
         raise FashionrecError(
             f"{path}: the header lacks [{', '.join(missing)}]; it has [{', '.join(header.columns)}]"
         )
-    twice = [column for column in COLUMNS if header.columns.count(column) > 1]
+    twice = [column for column in required if header.columns.count(column) > 1]
     if twice:
         raise FashionrecError(f"{path}: the header has [{', '.join(twice)}] more than once")
     return header
@@ -133,7 +133,7 @@ def read_records(
 def parse_line(line: int, raw: bytes, header: Header, null_values: Sequence[str]) -> Record:
     """Return the record of one line without its line feed."""
     try:
-        text = _decode(raw, first=line == 1)
+        text = decode(raw, first=line == 1)
     except UnicodeDecodeError:
         text = raw.removesuffix(b"\r").decode("utf-8", "backslashreplace")
         return Record(line, text, "not UTF-8")
@@ -146,11 +146,11 @@ def parse_line(line: int, raw: bytes, header: Header, null_values: Sequence[str]
     return _as_record(line, text, dict(zip(header.columns, fields, strict=True)), null_values)
 
 
-def split_fields(text: str, header: Header) -> list[str]:
+def split_fields(text: str, header: Header, free: str = NAME) -> list[str]:
     """Return one text per column of the header, or fewer where the line has fewer.
 
-    Surplus commas belong to the name, the only free text of a line. In a line that is not proper
-    CSV quotes are ordinary characters.
+    Surplus commas belong to the column `free`, the only free text of a line. In a line that is not
+    proper CSV quotes are ordinary characters.
     """
     pieces = text.split(",")
     try:
@@ -160,11 +160,11 @@ def split_fields(text: str, header: Header) -> list[str]:
     surplus = len(fields) - len(header.columns)
     if surplus <= 0:
         return fields
-    start = header.columns.index(NAME)
+    start = header.columns.index(free)
     stop = start + surplus + 1
-    # The name keeps its quotes, unless a quoted comma has shifted the pieces.
-    name = pieces[start:stop] if len(pieces) == len(fields) else fields[start:stop]
-    return [*fields[:start], ",".join(name), *fields[stop:]]
+    # The text keeps its quotes, unless a quoted comma has shifted the pieces.
+    free_text = pieces[start:stop] if len(pieces) == len(fields) else fields[start:stop]
+    return [*fields[:start], ",".join(free_text), *fields[stop:]]
 
 
 def _as_record(line: int, text: str, row: dict[str, str], null_values: Sequence[str]) -> Record:
@@ -196,7 +196,7 @@ def _as_year(text: str) -> tuple[int | None, tuple[Cell, ...]]:
     return None, (Cell("year", text, "no four-digit year"),)
 
 
-def _decode(raw: bytes, first: bool) -> str:
+def decode(raw: bytes, first: bool) -> str:
     """Return the line's text without carriage return and byte-order mark."""
     text = raw.decode("utf-8-sig" if first else "utf-8")
     return text.removesuffix("\n").removesuffix("\r")

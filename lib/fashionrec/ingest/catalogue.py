@@ -1,0 +1,137 @@
+"""Reading a catalogue: its lines, its files and, for products without a picture, its links."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from fashionrec.config import FetchSettings, IngestSettings
+from fashionrec.ingest import derive, frames, linked
+from fashionrec.ingest.links import read_needed
+from fashionrec.ingest.listing import (
+    CANNOT_READ,
+    DETAILS,
+    IMAGE,
+    LINK,
+    LINKS,
+    STYLES,
+    find_styles,
+)
+from fashionrec.ingest.pictures import Limits
+from fashionrec.ingest.styles import Header
+
+_RULES = 1  # raise it when reading a file comes to mean something else: all are then read again
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """A catalogue as DataFrames: lines, entries, what they hold, and what becomes of pictures.
+
+    `links` are the lines of images.csv that cannot be read, `fetched` the bytes of links by path.
+    """
+
+    lines: DataFrame
+    entries: DataFrame
+    files: DataFrame
+    pictures: DataFrame
+    links: DataFrame
+    fetched: DataFrame
+
+    def unpersist(self) -> None:
+        """Forget what was kept for the steps to come."""
+        for frame in vars(self).values():
+            frame.unpersist()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a catalogue is, what `known` rows of the table `files` say of it, and the settings."""
+
+    folder: Path
+    header: Header
+    known: DataFrame
+    settings: IngestSettings
+    fetching: FetchSettings
+
+    @property
+    def limits(self) -> Limits:
+        """What a picture may have at most."""
+        return Limits(self.settings.max_pixels, self.settings.max_bytes)
+
+
+def checks_of(settings: IngestSettings) -> dict[str, str]:
+    """Return, for each kind of file, the settings that its examination depends on."""
+    limits = f"rules={_RULES} max_bytes={settings.max_bytes}"
+    return {
+        STYLES: f"rules={_RULES} null_values={settings.null_values}",
+        IMAGE: f"{limits} max_pixels={settings.max_pixels}",
+        DETAILS: limits,
+        LINKS: f"rules={_RULES} fetch_links={settings.fetch_links}",
+        LINK: f"{limits} max_pixels={settings.max_pixels}",
+    }
+
+
+def read_catalogue(source: Source, entries: DataFrame) -> Catalogue:
+    """Read the catalogue, of its files and links only what is not known.
+
+    Raises:
+        FashionrecError: images.csv lacks a needed column.
+    """
+    entries = entries.persist()
+    lines = frames.lines_of(
+        entries.sparkSession,
+        find_styles(source.folder),
+        source.header,
+        source.settings.null_values,
+    )
+    lines = lines.transform(derive.with_superseded).persist()
+    files = _files(source, entries).persist()
+    pictures = derive.pictures_of(files, lines).persist()
+    unreadable = linked.unreadable_lines(entries.sparkSession, [])
+    fetched = entries.where("false").select("path", F.lit(None).cast("binary").alias("content"))
+    catalogue = Catalogue(lines, entries, files, pictures, unreadable, fetched)
+    return _with_links(source, catalogue) if (source.folder / LINKS).is_file() else catalogue
+
+
+def _with_links(source: Source, catalogue: Catalogue) -> Catalogue:
+    """Add the links of the products that have no picture otherwise."""
+    spark, lines = catalogue.lines.sparkSession, catalogue.lines
+    missing = {row[0] for row in derive.unpictured(lines, catalogue.pictures).collect()}
+    needed, unreadable = read_needed(source.folder, missing, source.settings.fetch_links)
+    catalogue = replace(catalogue, links=linked.unreadable_lines(spark, unreadable))
+    if not needed:
+        return catalogue
+    entries = frames.entries_of(spark, needed, checks_of(source.settings))
+    fetched = linked.examined_links(
+        entries, _knowledge(source.known), source.folder, source.limits, source.fetching
+    )
+    found = _named(entries).join(fetched.drop("content"), on="path", how="inner")
+    files = catalogue.files.unionByName(found).persist()
+    return replace(
+        catalogue,
+        entries=catalogue.entries.unionByName(entries).persist(),
+        files=files,
+        pictures=derive.pictures_of(files, lines).persist(),
+        fetched=fetched,
+    )
+
+
+def _files(source: Source, entries: DataFrame) -> DataFrame:
+    """Return the rows of `files`: what is known of unchanged entries, and the others examined."""
+    named = _named(entries)
+    known = _knowledge(source.known).drop("kind", "product_id")
+    kept = named.join(known, on=["path", "size", "mtime", "checks"], how="inner").persist()
+    unknown = entries.join(kept, on="path", how="left_anti")
+    found = frames.examined(unknown, source.folder, source.limits)
+    return kept.unionByName(named.join(found, on="path", how="inner"))
+
+
+def _knowledge(files: DataFrame) -> DataFrame:
+    """Leave out what could not be read: it is tried again."""
+    return files.where(~F.coalesce("problem", F.lit("")).startswith(CANNOT_READ))
+
+
+def _named(entries: DataFrame) -> DataFrame:
+    named = entries.withColumn("mtime", F.timestamp_micros("mtime"))
+    return named.select("path", "kind", "product_id", "size", "mtime", "checks", "line", "raw")

@@ -1,0 +1,127 @@
+"""Reading images.csv, pictures by link: filename, which gives the product, and link.
+
+Links that no product needs are nothing; so are URLs while `ingest.fetch_links` is off. What is
+needed becomes an entry like that of a file, which `examine` reads and the table `files` knows.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from stat import S_ISREG
+
+from fashionrec.ingest.listing import LINK, LINKS, NOT_REGULAR, Entry
+from fashionrec.ingest.styles import Header, as_product_id, decode, read_header, split_fields
+
+_COLUMNS = ("filename", "link")
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+
+
+@dataclass(frozen=True)
+class Link:
+    """A line of images.csv: a product and its link, or the `reason` that it cannot be read."""
+
+    line: int
+    raw: str
+    product_id: int | None = None
+    reason: str | None = None
+
+
+def read_links(folder: Path) -> Iterator[Link]:
+    """Return a link for each line of images.csv that is not blank; none where it is not there.
+
+    Raises:
+        FashionrecError: it cannot be read, or lacks a column.
+    """
+    path = folder / LINKS
+    if not path.is_file():
+        return
+    header = read_header(path, _COLUMNS)
+    with path.open("rb") as file:
+        for line, raw in enumerate(file, 1):
+            if line != header.line and raw.strip():
+                yield _parse_line(line, raw, header)
+
+
+def read_needed(
+    folder: Path, products: Collection[int], fetch_links: bool
+) -> tuple[list[Entry], list[Link]]:
+    """Return an entry for each link of `products`, and the lines that cannot be read.
+
+    A link that stands twice for a product is one link.
+    """
+    needed: dict[str, Entry] = {}
+    unreadable = []
+    for link in read_links(folder):
+        if link.reason is not None:
+            unreadable.append(link)
+        elif link.product_id in products and (fetch_links or not is_url(link.raw)):
+            entry = _entry(folder, link)
+            needed.setdefault(entry.path, entry)
+    return list(needed.values()), unreadable
+
+
+def known_entry(folder: Path, path: str) -> Entry:
+    """Return the entry as it is now of a link that the table `files` has under `path`."""
+    _, product_id, raw = path.split("!", 2)
+    return _entry(folder, Link(0, raw, int(product_id)))
+
+
+def is_url(link: str | None) -> bool:
+    """Say whether a link is a URL of any scheme, and no path."""
+    return link is not None and _URL.match(link) is not None
+
+
+def _parse_line(line: int, raw: bytes, header: Header) -> Link:
+    try:
+        text = decode(raw, first=line == 1)
+    except UnicodeDecodeError:
+        return Link(
+            line, raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace"), None, "not UTF-8"
+        )
+    fields = split_fields(text, header, free="link")
+    if len(fields) < len(header.columns):
+        return Link(line, text, None, f"{len(fields)} fields, the header has {len(header.columns)}")
+    row = dict(zip(header.columns, fields, strict=True))
+    product_id = as_product_id(PurePosixPath(row["filename"].strip()).stem)
+    if product_id is None:
+        return Link(line, text, None, "the file's name is no product id")
+    return Link(line, row["link"].strip(), product_id)
+
+
+def _entry(folder: Path, link: Link) -> Entry:
+    target, size, mtime, problem = link.raw, 0, 0, None
+    if not is_url(link.raw):
+        target, size, mtime, problem = _look_at(folder, link.raw)
+    return Entry(
+        path=f"{LINKS}!{link.product_id}!{link.raw}",
+        kind=LINK,
+        product_id=link.product_id,
+        size=size,
+        mtime=mtime,
+        archive=target,
+        problem=problem,
+        line=link.line,
+        raw=link.raw,
+    )
+
+
+def _look_at(folder: Path, link: str) -> tuple[str, int, int, str | None]:
+    """Return the file that a link leads to, its size and time, and the problem with it.
+
+    A file that comes to be has another size and time, so nothing need be tried again each night.
+    """
+    if not link:
+        return "", 0, 0, "no link"
+    try:
+        root = folder.resolve()
+        found = (root / link).resolve()
+        if not found.is_relative_to(root):
+            return link, 0, 0, "the link leads out of the catalogue's folder"
+        status = found.stat()
+    except OSError as error:
+        return link, 0, 0, f"the link leads to no file ({error.strerror})"
+    except (ValueError, RuntimeError):  # a null character; links that lead in a circle
+        return link, 0, 0, "the link leads to no file"
+    problem = None if S_ISREG(status.st_mode) else NOT_REGULAR
+    return str(found.relative_to(root)), status.st_size, status.st_mtime_ns // 1000, problem

@@ -1,0 +1,178 @@
+"""images.csv line by line: which lines are links, which are needed, and where they lead."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fashionrec.errors import FashionrecError
+from fashionrec.ingest.links import Link, known_entry, read_links, read_needed
+from fashionrec.ingest.listing import Entry
+
+NO_ID = "the file's name is no product id"
+OUTSIDE = "the link leads out of the catalogue's folder"
+NO_FILE = "the link leads to no file (No such file or directory)"
+
+
+def written(folder: Path, content: bytes | str) -> Path:
+    data = content.encode() if isinstance(content, str) else content
+    (folder / "images.csv").write_bytes(data)
+    return folder
+
+
+def links_of(folder: Path, content: bytes | str) -> list[Link]:
+    return list(read_links(written(folder, content)))
+
+
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["plain", "bom"])
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"], ids=["lf", "crlf"])
+def test_links_are_read_by_the_names_of_the_header(
+    tmp_path: Path, bom: bytes, ending: bytes
+) -> None:
+    lines = [
+        b"note, link ,filename",
+        b"x,http://a.example/1.jpg,1.jpg",
+        b"",
+        b'"x,y","a ""b"".png",02.png',
+        b"x, c/3 , photos/3.webp ",
+        b"x,,4",
+        b"x,http://a.example/w_1,h_2/5.jpg,5.jpg",
+    ]
+    assert links_of(tmp_path, bom + ending.join(lines) + ending) == [
+        Link(2, "http://a.example/1.jpg", 1),
+        Link(4, 'a "b".png', 2),
+        Link(5, "c/3", 3),
+        Link(6, "", 4),
+        Link(7, "http://a.example/w_1,h_2/5.jpg", 5),
+    ]
+
+
+def test_a_line_that_cannot_be_read_has_a_reason(tmp_path: Path) -> None:
+    content = b'filename,link\n1.jpg\nx.jpg,a\n,a\ncaf\xe9,a\n-1.jpg,a\n"1.jpg,a\n2.jpg,"b\n3.jpg,c'
+    assert links_of(tmp_path, content) == [
+        Link(2, "1.jpg", None, "1 fields, the header has 2"),
+        Link(3, "x.jpg,a", None, NO_ID),
+        Link(4, ",a", None, NO_ID),
+        Link(5, "caf\\xe9,a", None, "not UTF-8"),
+        Link(6, "-1.jpg,a", None, NO_ID),
+        Link(7, '"1.jpg,a', None, NO_ID),
+        Link(8, '"b', 2),
+        Link(9, "c", 3),
+    ]
+
+
+def test_without_images_csv_there_are_no_links(tmp_path: Path) -> None:
+    assert list(read_links(tmp_path)) == []
+    assert read_needed(tmp_path, {1}, True) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty; it needs a header with filename, link"),
+        (b"filename,url\n", "the header lacks [link]; it has [filename, url]"),
+        (b"link,link,filename\n", "the header has [link] more than once"),
+        (b"filen\xe4me,link\n", "the header is not UTF-8: save it as UTF-8"),
+    ],
+)
+def test_a_header_that_cannot_do_is_an_error(tmp_path: Path, content: bytes, message: str) -> None:
+    with pytest.raises(FashionrecError) as raised:
+        links_of(tmp_path, content)
+    assert str(raised.value) == f"{tmp_path / 'images.csv'}: {message}"
+
+
+def needed(folder: Path, content: str, fetch_links: bool = False) -> list[tuple[int | None, str]]:
+    entries, _ = read_needed(written(folder, "filename,link\n" + content), {1, 2, 3}, fetch_links)
+    return [(entry.line, str(entry.raw)) for entry in entries]
+
+
+def test_only_links_of_the_products_are_needed(tmp_path: Path) -> None:
+    content = "1.jpg,a\n4.jpg,b\n2.jpg,a\n1.png,c\n1.jpg,a\n3.jpg,http://a.example/3.jpg\n"
+    local = [(2, "a"), (4, "a"), (5, "c")]
+    assert needed(tmp_path, content) == local
+    assert needed(tmp_path, content, fetch_links=True) == [*local, (7, "http://a.example/3.jpg")]
+
+
+@pytest.mark.parametrize("url", ["HTTPS://a", "ftp://a/b", "file:///etc/passwd", "s3://b/k"])
+def test_a_url_of_any_scheme_is_no_path(tmp_path: Path, url: str) -> None:
+    assert needed(tmp_path, f"1.jpg,{url}\n") == []
+    (entry,), _ = read_needed(tmp_path, {1}, True)
+    assert entry == Entry(f"images.csv!1!{url}", "link", 1, 0, 0, archive=url, line=2, raw=url)
+
+
+def entry_of(folder: Path, link: str) -> Entry:
+    return known_entry(folder, f"images.csv!1!{link}")
+
+
+def test_a_local_link_leads_to_a_file_of_the_catalogue(tmp_path: Path) -> None:
+    root = tmp_path / "catalogue"
+    (root / "photos").mkdir(parents=True)
+    file = root / "photos" / "a!b.jpg"
+    file.write_bytes(b"12345")
+    os.utime(file, ns=(0, 1_700_000_000_123_456_000))
+    (root / "alias.jpg").symlink_to("photos/a!b.jpg")
+    (tmp_path / "elsewhere").symlink_to(root)
+    for link in (
+        "photos/a!b.jpg",
+        "./photos//a!b.jpg",
+        "photos/../alias.jpg",
+        "../catalogue/alias.jpg",
+        str(file),
+        "../elsewhere/alias.jpg",
+    ):
+        found = entry_of(root, link)
+        assert found.path == f"images.csv!1!{link}"
+        assert (found.archive, found.problem) == ("photos/a!b.jpg", None)
+        assert (found.size, found.mtime) == (5, 1_700_000_000_123_456)
+        assert entry_of(tmp_path / "elsewhere", link) == found
+
+
+def test_a_local_link_leads_nowhere_else(tmp_path: Path) -> None:
+    root = tmp_path / "catalogue"
+    (root / "photos").mkdir(parents=True)
+    (tmp_path / "catalogue-2").mkdir()
+    for outside in (tmp_path / "secret.jpg", tmp_path / "catalogue-2" / "secret.jpg"):
+        outside.write_bytes(b"secret")
+    (root / "link.jpg").symlink_to("../secret.jpg")
+    (root / "out").symlink_to(tmp_path)
+    (root / "loop").symlink_to("loop")
+    (root / "dangling").symlink_to("nowhere.jpg")
+    os.mkfifo(root / "pipe.jpg")
+    problems = {
+        "../secret.jpg": OUTSIDE,
+        "../catalogue-2/secret.jpg": OUTSIDE,
+        "photos/../../secret.jpg": OUTSIDE,
+        "/etc/hostname": OUTSIDE,
+        "//etc/hostname": OUTSIDE,
+        str(tmp_path / "secret.jpg"): OUTSIDE,
+        "link.jpg": OUTSIDE,
+        "out/secret.jpg": OUTSIDE,
+        "out/../secret.jpg": OUTSIDE,
+        "..": OUTSIDE,
+        "/": OUTSIDE,
+        "": "no link",
+        ".": "not a regular file",
+        "photos": "not a regular file",
+        "pipe.jpg": "not a regular file",
+        "undefined": NO_FILE,
+        "~/x.jpg": NO_FILE,
+        "dangling": NO_FILE,
+        "loop": "the link leads to no file",
+        "a\0b": "the link leads to no file",
+        "x" * 5_000: "the link leads to no file (File name too long)",
+    }
+    assert {link: entry_of(root, link).problem for link in problems} == problems
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_below_a_header_are_a_link_or_a_reason_for_each_line(
+    tmp_path_factory: pytest.TempPathFactory, body: bytes
+) -> None:
+    folder = tmp_path_factory.mktemp("links")
+    links = links_of(folder, b"filename,link\n" + body)
+    lines = [i for i, line in enumerate(body.split(b"\n"), 2) if line.strip()]
+    assert [link.line for link in links] == lines
+    assert all((link.product_id is None) == (link.reason is not None) for link in links)
