@@ -90,11 +90,14 @@ def with_content(entries: DataFrame, folder: Path, max_bytes: int) -> DataFrame:
 
     def read(batches: Batches) -> Iterator[pa.RecordBatch]:
         portion: list[dict[str, Any]] = []
+        size = 0
         for row in rows_of(batches):
-            portion.append({**row, "content": _content(folder, row, max_bytes)})
-            if sum(len(r["content"]) for r in portion) > _BYTES_PER_BATCH or len(portion) == 1_000:
+            content = _content(folder, row, max_bytes)
+            portion.append(row | {"content": content})
+            size += len(content)
+            if size > _BYTES_PER_BATCH:
                 yield pa.RecordBatch.from_pylist(portion, schema)
-                portion = []
+                portion, size = [], 0
         yield pa.RecordBatch.from_pylist(portion, schema)
 
     return entries.mapInArrow(read, entries.schema)
