@@ -82,9 +82,8 @@ def found(shop: Shop, settings: ListSettings, k: int, tile: int) -> Lists:
         for t in tiles(rule, everyone, tile)
     ]
     pairs = rule.best(joined(parts))
-    return list(
-        zip(*(column.tolist() for column in (pairs.rows, pairs.columns, pairs.scores)), strict=True)
-    )
+    columns = (column.tolist() for column in (pairs.rows, pairs.columns, pairs.scores))
+    return list(zip(*columns, strict=True))
 
 
 def draw_shop(seed: int, count: int) -> Shop:

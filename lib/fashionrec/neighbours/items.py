@@ -52,10 +52,11 @@ class Items:
 
     def part(self, positions: Ints, ids: Ints) -> "Items":
         """The items at `positions`, under other ids: a catalogue that takes no float32 copy."""
-        copy = None
-        if self.copy is not None:
-            copy = self.copy.new_zeros(len(ids) + GROUP, self.copy.shape[1])
-            copy[: len(ids)] = self.copy[torch.from_numpy(positions)]
+        copy = self.copy
+        if copy is not None and not np.array_equal(positions, np.arange(len(self.ids))):
+            rows = copy.index_select(0, torch.from_numpy(positions))
+            copy = copy.new_zeros(len(ids) + GROUP, copy.shape[1])
+            copy[: len(ids)] = rows
         return replace(
             self,
             ids=ids,

@@ -19,12 +19,11 @@ _FURTHER = 4
 
 @dataclass(frozen=True)
 class Found:
-    """Lists as pairs of products, best first; of how many queries in all, and how many of them
-    were proved by the first pass."""
+    """Lists as pairs of products, best first; `unproved`: the places of rows that the first pass
+    of a search could not prove."""
 
     pairs: Pairs
-    searched: int
-    certified: int
+    unproved: Ints
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ def search(
         for part in _search_cell(rule, cells, cell, asking)
     ]
     pairs = rule.best(joined([part.pairs for part in parts]))
-    searched, certified = (sum(getattr(p, n) for p in parts) for n in ("searched", "certified"))
-    return Found(pairs, searched, certified)
+    unproved = np.concatenate([rows[:0], *(part.unproved for part in parts)])
+    return Found(pairs, np.unique(unproved))
 
 
 def _ask(rule: Rule, pictures: Ints, items: Items, rows: Ints, floors: Floats) -> _Asking:
@@ -87,7 +86,7 @@ def _search_cell(rule: Rule, cells: Cells, cell: Cell, asking: _Asking) -> Itera
         lengths = np.bincount(pairs.rows, minlength=asking.rows.max() + 1)[asking.rows[waiting]]
         done = (lengths >= cells.needed(rule)) | (found.ids[place, -1] < 0)
         finished = np.isin(pairs.rows, asking.rows[waiting[done]])
-        yield Found(pairs.take(finished), len(queries), int(found.certified.sum()))
+        yield Found(pairs.take(finished), waiting[~found.certified[place]])
         waiting, fetch = waiting[~done], fetch * _FURTHER
 
 

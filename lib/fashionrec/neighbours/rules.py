@@ -5,7 +5,7 @@ is the lower id. Values of columns are known by codes; a missing value has a cod
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -67,6 +67,17 @@ class Rule:
             values = self.per[pairs.columns, 0]
             pairs = pairs.take(_occurrence(pairs.rows, values) < self.at_most)
         return pairs.take(_occurrence(pairs.rows, np.zeros_like(pairs.rows)) < self.k)
+
+    def of_first(self, count: int) -> "Rule":
+        """The rules of the first products alone."""
+        return replace(
+            self,
+            match=self.match[:count],
+            universal=self.universal[:count],
+            differ=self.differ[:count],
+            per=self.per[:count],
+            excluded=self.excluded[:count],
+        )
 
     def signature(self) -> Ints:
         """Everything that the rules ask of a product, int64 [p, columns]."""
