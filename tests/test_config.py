@@ -218,3 +218,25 @@ def test_relative_paths_are_below_the_home_of_the_project(
     monkeypatch.delenv("FASHIONREC_HOME")
     monkeypatch.chdir(tmp_path)
     assert resolve("warehouse") == tmp_path / "warehouse"
+
+
+def test_a_further_list_begins_without_rules() -> None:
+    config = load(overrides=["neighbours.lists.mine.match=['usage']"])
+    lists = config.neighbours.lists
+    assert list(lists) == ["similar", "similar_styles", "complete_the_look", "mine"]
+    assert lists["mine"] == lists["similar"].model_copy(update={"match": ["usage"]})
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("mine.mach=[]", "there is no setting 'neighbours.lists.mine.mach'"),
+        ("mine.match=['colour']", "'neighbours.lists.mine.match.0': input should be 'gender', "),
+        ("similar.universal=['usage=x']", "usage must be in 'match' to have universal values"),
+        ("similar.exclude=['Shoes']", "string should match pattern"),
+        ("Mine.match=[]", "string should match pattern"),
+        ("mine.max_similarity=2", "input should be less than or equal to 1, not 2"),
+    ],
+)
+def test_a_wrong_rule(override: str, message: str) -> None:
+    assert message in message_of(f"neighbours.lists.{override}")

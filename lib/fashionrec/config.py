@@ -8,14 +8,23 @@ import os
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 
 from fashionrec.errors import UsageError
 
 DEFAULTS = Path(__file__).parent / "conf" / "default.toml"
+_LISTS = ("neighbours", "lists")
+_WITHOUT_RULES = "similar"
 
 _HOST = r"(?i)^([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]+)?$"  # no URL, and no pattern of hosts
 
@@ -65,11 +74,53 @@ class EmbedSettings(_Settings):
     commit_every: int = Field(gt=0)
 
 
+Attribute = Literal[
+    "gender",
+    "master_category",
+    "sub_category",
+    "article_type",
+    "base_colour",
+    "season",
+    "year",
+    "usage",
+    "product_display_name",
+    "brand",
+    "age_group",
+    "fashion_type",
+]
+AttributeValue = Annotated[str, Field(pattern=f"^({'|'.join(get_args(Attribute))})=")]
+ListName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+
+
+class ListSettings(_Settings):
+    """[neighbours.lists.NAME]: the rules of a list."""
+
+    enabled: bool
+    match: list[Attribute]
+    universal: list[AttributeValue]
+    differ: list[Attribute]
+    exclude: list[AttributeValue]
+    at_most: int = Field(ge=0)
+    at_most_per: Attribute
+    min_similarity: float = Field(ge=-1, le=1)
+    max_similarity: float = Field(ge=-1, le=1)
+
+    @field_validator("universal")
+    @classmethod
+    def _is_of_a_matched_column(cls, values: list[str], info: ValidationInfo) -> list[str]:
+        for value in values:
+            column = value.partition("=")[0]
+            if column not in info.data.get("match", [column]):
+                raise ValueError(f"{column} must be in 'match' to have universal values")
+        return values
+
+
 class NeighbourSettings(_Settings):
-    """[neighbours]: how many, and in which portions."""
+    """[neighbours]: how many, in which portions, and by which rules."""
 
     k: int = Field(gt=0)
     tile: int = Field(gt=0)
+    lists: dict[ListName, ListSettings]
 
 
 class Config(_Settings):
@@ -130,8 +181,10 @@ def _parse_override(override: str) -> dict[str, Any]:
 
 
 def _merge(values: dict[str, Any], changes: dict[str, Any], source: str) -> None:
-    """Put `changes` over `values`; only the defaults may bring new keys."""
+    """Put `changes` over `values`; only the defaults, and a new list, may bring new keys."""
     for path, value in _leaves(changes):
+        if path[:2] == _LISTS and len(path) > 3 and source != str(DEFAULTS):
+            _begin_list(values, path[2])
         section = values
         for i, part in enumerate(path[:-1]):
             section = section.setdefault(part, {})
@@ -140,6 +193,13 @@ def _merge(values: dict[str, Any], changes: dict[str, Any], source: str) -> None
         if source != str(DEFAULTS) and path[-1] not in section:
             raise UsageError(f"{source}: {_unknown_setting('.'.join(path), values)}")
         section[path[-1]] = value
+
+
+def _begin_list(values: dict[str, Any], name: str) -> None:
+    """Give a list that has no settings yet those of the list without rules."""
+    lists = values["neighbours"]["lists"]
+    if isinstance(lists, dict) and name not in lists:
+        lists[name] = _read_toml(DEFAULTS)["neighbours"]["lists"][_WITHOUT_RULES]
 
 
 def _leaves(

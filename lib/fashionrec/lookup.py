@@ -1,6 +1,7 @@
 """A product's published neighbours, as text."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ from fashionrec.errors import FashionrecError
 from fashionrec.read import rows_of
 from fashionrec.tables import PRODUCTS, RECOMMENDATIONS
 
+SIMILAR = "similar"
+
 Row = dict[str, Any]
 
 
 def lookup(warehouse: Path, product_id: int) -> list[Row]:
-    """Return the product's rows of `recommendations`, by list and rank.
+    """Return the product's rows of `recommendations`, by list (`similar` first) and rank.
 
     Raises:
         FashionrecError: saying whether the product is unknown, has no picture, or has no list.
@@ -20,7 +23,9 @@ def lookup(warehouse: Path, product_id: int) -> list[Row]:
     rows = rows_of(warehouse, RECOMMENDATIONS, product_id)
     if not rows:
         raise FashionrecError(_why_not(warehouse, product_id))
-    return rows.sort_by([("list", "ascending"), ("rank", "ascending")]).to_pylist()  # type: ignore[no-any-return]
+    return sorted(
+        rows.to_pylist(), key=lambda row: (row["list"] != SIMILAR, row["list"], row["rank"])
+    )
 
 
 def _why_not(warehouse: Path, product_id: int) -> str:
@@ -34,13 +39,17 @@ def _why_not(warehouse: Path, product_id: int) -> str:
 
 
 def format_neighbours(rows: Sequence[Row]) -> str:
-    """Return the product's line, then one line per neighbour."""
-    first = rows[0]
-    lines = [f"{first['product_id']}  {_describe(first, '')}"]
-    for row in rows:
-        text = _describe(row, "neighbour_")
-        lines.append(f"  {row['rank']}  {row['similarity']:.4f}  {row['neighbour_id']}  {text}")
+    """Return the product's line, then under the name of each list a line per neighbour."""
+    lines = [f"{rows[0]['product_id']}  {_describe(rows[0], '')}"]
+    for name, entries in groupby(rows, lambda row: row["list"]):
+        lines.append(f"  {name.replace('_', ' ')}")
+        lines += [_entry(row) for row in entries]
     return "\n".join(lines)
+
+
+def _entry(row: Row) -> str:
+    neighbour = f"{row['neighbour_id']}  {_describe(row, 'neighbour_')}"
+    return f"    {row['rank']}  {row['similarity']:.4f}  {neighbour}"
 
 
 def _describe(row: Row, prefix: str) -> str:

@@ -116,6 +116,19 @@ class Store:
         dataset = deltalake.DeltaTable(self.path(table), version=version).to_pyarrow_dataset()
         return dataset.scanner(columns=list(columns), filter=where)
 
+    def read_version(
+        self, table: Table, columns: Sequence[str], version: int, where: ds.Expression | None = None
+    ) -> pa.Table | None:
+        """Return columns of the table at a version; None where it can no longer be read."""
+        try:
+            return self.scan(table, columns, where, version).to_table()
+        except (OSError, deltalake.exceptions.DeltaError):
+            return None  # its log or its files were cleaned up, or there never was such a version
+
+    def identity(self, table: Table) -> str:
+        """Return an id that tells the table from another one at the same path."""
+        return str(self._snapshot(table).metadata().id)
+
     def count(self, table: Table, where: ds.Expression | None = None) -> int:
         """Return the number of rows, without Spark."""
         return int(self._snapshot(table).to_pyarrow_dataset().count_rows(filter=where))

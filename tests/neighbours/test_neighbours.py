@@ -1,5 +1,6 @@
 """The step against brute force over products: every other product, by similarity, then id."""
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -7,14 +8,15 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from fashionrec.config import NeighbourSettings
+from fashionrec.config import NeighbourSettings, load
 from fashionrec.neighbours.exact import similarities
 from fashionrec.neighbours.neighbours import neighbours
 from fashionrec.runs import recorded
 from fashionrec.store import Store
-from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, RUNS
+from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS, RUNS
 
-SETTINGS = NeighbourSettings(k=5, tile=16)
+DEFAULTS = load().neighbours
+SETTINGS = NeighbourSettings(k=5, tile=16, lists={"similar": DEFAULTS.lists["similar"]})
 
 
 def brute_force(rows: list, k: int) -> list[tuple[int, int, int, float]]:
@@ -42,10 +44,12 @@ def put_embeddings(store: Store, spark: SparkSession, vectors: dict[int, tuple[s
     store.sync(EMBEDDINGS, spark.createDataFrame(rows, store.read(EMBEDDINGS).schema))
 
 
-def search(store: Store, version: str = "m") -> dict[str, int]:
+def search(
+    store: Store, version: str = "m", settings: NeighbourSettings = SETTINGS
+) -> dict[str, int]:
     with recorded(store, "neighbours") as run:
-        neighbours(store, version, SETTINGS, run)
-    return run.counts
+        neighbours(store, version, settings, run)
+    return {name.removeprefix("neighbours."): count for name, count in run.counts.items()}
 
 
 def test_a_night_equals_brute_force(night: Store) -> None:
@@ -66,7 +70,7 @@ def test_shared_pictures_and_ties(store: Store, spark: SparkSession) -> None:
     put_embeddings(store, spark, vectors)
     counts = search(store)
     assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
-    assert counts["neighbours.distinct_pictures"] == 13
+    assert counts["distinct_pictures"] == 13
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4])
@@ -82,7 +86,7 @@ def test_unchanged_embeddings_are_not_searched_again(night: Store) -> None:
     model = night.read(EMBEDDINGS).first().model_version
     version = night.version(NEIGHBOURS)
     with recorded(night, "neighbours") as run:
-        neighbours(night, model, SETTINGS.model_copy(update={"tile": 1024}), run)
+        neighbours(night, model, DEFAULTS.model_copy(update={"tile": 7}), run)
     assert run.counts["neighbours.lists_searched"] == 0
     assert night.version(NEIGHBOURS) == version
 
@@ -98,7 +102,7 @@ def test_only_lists_that_differ_are_written(store: Store, spark: SparkSession) -
     assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
     # Product 50's own five; it leads the lists of 0 and 1, moving five rows each; the other six
     # products tie at 0 with everybody, and 50 is the last of them by id.
-    assert counts["neighbours.rows_changed"] == 15
+    assert counts["rows_changed"] == 15
 
 
 def test_old_model_versions_leave_the_table(store: Store, spark: SparkSession) -> None:
@@ -115,3 +119,75 @@ def test_copied_warehouse_is_no_other_warehouse(
     moved = Store(spark, tmp_path / "moved")
     assert moved.state(NEIGHBOURS) == night.state(NEIGHBOURS)
     assert moved.read(RUNS).count() == 1
+
+
+def put_products(store: Store, spark: SparkSession, genders: dict[int, str]) -> None:
+    names = store.read(PRODUCTS).columns
+    rows = [
+        {"product_id": i, "gender": gender, "product_display_name": f"name {i % 7}"}
+        for i, gender in genders.items()
+    ]
+    whole = [tuple(row.get(name) for name in names) for row in rows]
+    store.sync(PRODUCTS, spark.createDataFrame(whole, store.read(PRODUCTS).schema))
+
+
+def put_shop(store: Store, spark: SparkSession, changed: bool) -> None:
+    """40 products; changed: two are gone, two new, one has another picture, one another gender."""
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(50, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    ids = [i for i in range(42) if (i < 40 if not changed else i not in (5, 6))]
+    pictures = {i: 45 if changed and i == 7 else i for i in ids}
+    put_embeddings(store, spark, {i: (f"s{p}", vectors[p].tolist()) for i, p in pictures.items()})
+    genders = {i: "Men" if i % 2 or (changed and i == 8) else "Women" for i in ids}
+    put_products(store, spark, genders)
+
+
+def test_a_change_is_followed_and_equals_a_rebuild(store: Store, spark: SparkSession) -> None:
+    put_shop(store, spark, changed=False)
+    assert search(store, settings=DEFAULTS)["rebuilt"] == 1
+    put_shop(store, spark, changed=True)
+    counts = search(store, settings=DEFAULTS)
+    assert counts["rebuilt"] == 0
+    assert 0 < counts["lists_searched"] < 3 * 40
+    assert counts["rows_changed"] > 0
+    assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
+    assert {row.list for row in store.read(NEIGHBOURS).collect()} == {
+        "similar",
+        "similar_styles",
+    }
+    store.mark(NEIGHBOURS, {})
+    counts = search(store, settings=DEFAULTS)
+    assert (counts["rebuilt"], counts["rows_changed"]) == (1, 0)
+
+
+def test_what_no_list_depends_on_only_moves_the_state(store: Store, spark: SparkSession) -> None:
+    put_shop(store, spark, changed=False)
+    search(store)
+    rows = store.read(NEIGHBOURS).collect()
+    put_products(store, spark, dict.fromkeys(range(40), "Unisex"))  # `similar` has no rules
+    counts = search(store)
+    assert (counts["rebuilt"], counts["lists_searched"], counts["rows_changed"]) == (0, 0, 0)
+    assert store.state(NEIGHBOURS)["products"] == store.version(PRODUCTS)
+    assert sorted(store.read(NEIGHBOURS).collect()) == sorted(rows)
+
+
+def test_what_cannot_be_continued_from_is_made_anew(
+    store: Store, spark: SparkSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    put_shop(store, spark, changed=False)
+    search(store)
+    caplog.set_level("INFO", "fashionrec")
+    logging.getLogger("fashionrec").propagate = True
+    for lost, message in [
+        ({"embeddings": 99}, "can no longer be read"),
+        ({"tables": ["another", "one"]}, "tables changed"),
+        ({"k": 4}, "k changed"),
+    ]:
+        store.mark(NEIGHBOURS, store.state(NEIGHBOURS) | lost)
+        caplog.clear()
+        counts = search(store)
+        assert (counts["rebuilt"], counts["rows_changed"]) == (1, 0)
+        assert message in caplog.text
+    counts = search(store, settings=SETTINGS.model_copy(update={"k": 4}))
+    assert (counts["rebuilt"], counts["rows_changed"]) == (1, 40)

@@ -15,7 +15,7 @@ from fashionrec.neighbours.exact import brute_force, similarities
 from fashionrec.neighbours.items import Ints, Items, Precision, prepare_items
 from fashionrec.neighbours.lists import TopK
 from fashionrec.neighbours.lowering import Floats, lower
-from fashionrec.neighbours.topk import self_top_k, top_k
+from fashionrec.neighbours.topk import lower_queries, self_top_k, top_k
 
 PRECISIONS: list[Precision] = ["bf16", "fp32"]
 SEARCHES = settings(max_examples=150, deadline=None)
@@ -291,3 +291,26 @@ def test_reduced_float32_products_are_refused() -> None:
             prepare_items(items, ids)
     finally:
         torch.set_float32_matmul_precision("highest")
+
+
+@SEARCHES
+@given(seed=st.integers(0, 2**32 - 1), precision=st.sampled_from(PRECISIONS), k=st.integers(1, 90))
+def test_part_of_a_catalogue_and_floors(seed: int, precision: Precision, k: int) -> None:
+    items, ids = catalogue(80, 16, seed)
+    rng = np.random.default_rng(seed)
+    positions, floors = rng.permutation(80)[:50], rng.uniform(-1.1, 1.1, 80).astype(np.float32)
+    prepared = prepare_items(items, ids, precision=precision)
+    part = prepared.part(positions, ids[positions])
+    found = top_k(
+        items,
+        ids,
+        part,
+        k,
+        candidates=1 if seed % 2 else 100,
+        tile=(30, 64),
+        floors=floors,
+        lowered=lower_queries(items, prepared),
+    )
+    expected = brute_force(items, ids, items[positions], ids[positions], k)
+    low = ~(expected[1] >= floors[:, None])
+    assert_same(found, (np.where(low, -1, expected[0]), np.where(low, np.nan, expected[1])))

@@ -52,7 +52,7 @@ def scan(query: Queries, items: Items, k: int, may_list: NDArray[np.bool_]) -> T
     for start in range(0, len(items.ids), _SCAN):
         fresh = start + np.flatnonzero(may_list[start : start + _SCAN])
         row = np.zeros_like(fresh)
-        scores = pair_similarities(query.vectors, row, items.vectors, fresh)
+        scores = pair_similarities(query.vectors, row, items.vectors, items.stored(fresh))
         best = best.and_also(Pairs(row, fresh, scores))
         order, _ = ranked(best.rows, items.ids[best.columns], best.scores)
         best = best.take(order[:k])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fashionrec.neighbours.certificate import Bounds
 from fashionrec.neighbours.items import GROUP, Ints, Items, Queries, padded
 from fashionrec.neighbours.lists import Pairs
-from fashionrec.neighbours.lowering import as_query
+from fashionrec.neighbours.lowering import Floats, as_query
 
 Allowed = Callable[[Ints, Ints], NDArray[np.bool_]]
 
@@ -17,14 +17,17 @@ Allowed = Callable[[Ints, Ints], NDArray[np.bool_]]
 class Candidates:
     """Candidate pairs of n queries, collected tile by tile.
 
-    An item is left out only where k items surely beat it. A query that meets more than `most`
-    candidates is given up, so that memory stays bounded.
+    An item is left out only where k items surely beat it, or where it surely misses its query's
+    floor. A query that meets more than `most` candidates is given up, so that memory stays bounded.
     """
 
-    def __init__(self, bounds: Bounds, k: int, most: int, device: torch.device) -> None:
+    def __init__(
+        self, bounds: Bounds, k: int, most: int, device: torch.device, floors: Floats
+    ) -> None:
         """Start without candidates; `device` is where the score tiles are."""
         count = len(bounds.slack)
         self._bounds, self._most = bounds, most
+        self._least = bounds.score_at_least(torch.from_numpy(floors).double())
         self._best = torch.full((count, k), -torch.inf, dtype=bounds.dtype, device=device)
         self._counts = np.zeros(count, np.int64)
         nothing = np.empty(0, np.int64)
@@ -38,6 +41,7 @@ class Candidates:
         best.copy_(torch.cat([best, maxima], 1).topk(best.shape[1], 1).values)
         bounds = self._bounds.part(rows)
         floor = bounds.score_at_least(bounds.similarity_at_least(best[:, -1]))
+        floor = torch.maximum(floor, self._least[rows])
         floor[torch.from_numpy(self._counts[rows] > self._most)] = torch.inf
         fresh = _above(groups, maxima, floor.to(scores.device), start)
         self._counts[rows] += np.bincount(fresh.rows, minlength=len(scores))

@@ -33,7 +33,8 @@ class Items:
     lowered form that the first pass multiplies.
 
     `norms` and `errors`, float64 [m], are those of `LoweredRows`; `copy` is None where the
-    stored float32 rows are used as they are.
+    stored float32 rows are used as they are. A part of a catalogue shares the vectors of the
+    whole; its own are at `places`, int64 [m].
     """
 
     vectors: Floats
@@ -43,12 +44,35 @@ class Items:
     norms: torch.Tensor
     errors: torch.Tensor
     copy: torch.Tensor | None
+    places: Ints | None = None
+
+    def stored(self, positions: Ints) -> Ints:
+        """Rows of `vectors` where the items at these positions are."""
+        return positions if self.places is None else self.places[positions]
+
+    def part(self, positions: Ints, ids: Ints) -> "Items":
+        """The items at `positions`, under other ids: a catalogue that takes no float32 copy."""
+        copy = self.copy
+        if copy is not None and not np.array_equal(positions, np.arange(len(self.ids))):
+            rows = copy.index_select(0, torch.from_numpy(positions))
+            copy = copy.new_zeros(len(ids) + GROUP, copy.shape[1])
+            copy[: len(ids)] = rows
+        return replace(
+            self,
+            ids=ids,
+            by_id=np.argsort(ids, kind="stable"),
+            norms=self.norms[positions],
+            errors=self.errors[positions],
+            copy=copy,
+            places=self.stored(positions),
+        )
 
     def tile(self, start: int, stop: int) -> torch.Tensor:
         """Lowered rows start to stop, then zero rows up to whole groups."""
         if self.copy is not None:
             return self.copy[start : start + padded(stop - start)]
-        rows = as_tensor(self.vectors[start:stop]).to(self.lowering.device)
+        places = slice(start, stop) if self.places is None else self.places[start:stop]
+        rows = as_tensor(self.vectors[places]).to(self.lowering.device)
         missing = padded(len(rows)) - len(rows)
         return torch.nn.functional.pad(rows, (0, 0, 0, missing)) if missing else rows
 
@@ -72,15 +96,17 @@ class Items:
 @dataclass(frozen=True)
 class Queries:
     """Query `vectors` [n, d]; `own`: position of the same id among the items, or -1;
-    `index`: the row of the caller's array each came from."""
+    `index`: the row of the caller's array each came from; `floors`: float32 [n], the least
+    similarity that is of use."""
 
     vectors: Floats
     own: Ints
     index: Ints
+    floors: Floats
 
-    def take(self, rows: Ints) -> "Queries":
+    def take(self, rows: Ints | slice) -> "Queries":
         """The queries at `rows`."""
-        return Queries(self.vectors[rows], self.own[rows], self.index[rows])
+        return Queries(self.vectors[rows], self.own[rows], self.index[rows], self.floors[rows])
 
 
 def prepare_items(
@@ -103,6 +129,11 @@ def prepare_items(
     copy = _empty_copy(vectors, lowering)
     norms, errors = _lower_into(copy, vectors, lowering)
     return Items(vectors, ids, by_id, lowering, norms, errors, copy)
+
+
+def no_floors(count: int) -> Floats:
+    """Floors that every item reaches."""
+    return np.full(count, -np.inf, np.float32)
 
 
 def padded(columns: int) -> int:

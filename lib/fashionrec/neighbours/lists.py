@@ -46,6 +46,12 @@ class TopK:
     similarities: Floats
     certified: NDArray[np.bool_]
 
+    def reaching(self, floors: Floats) -> "TopK":
+        """The lists without neighbours less similar than their query's floor, float32 [n]."""
+        low = ~(self.similarities >= floors[:, None])
+        ids = np.where(low, -1, self.ids)
+        return TopK(ids, np.where(low, np.float32(np.nan), self.similarities), self.certified)
+
     def put(self, rows: Ints, lists: "TopK") -> None:
         """Overwrite the lists, not the certificates, of some queries."""
         self.ids[rows], self.similarities[rows] = lists.ids, lists.similarities

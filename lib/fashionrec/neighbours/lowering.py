@@ -49,6 +49,10 @@ class LoweredRows:
     norms: torch.Tensor
     errors: torch.Tensor
 
+    def part(self, rows: slice | torch.Tensor) -> "LoweredRows":
+        """Some of the rows."""
+        return LoweredRows(self.matrix[rows], self.norms[rows], self.errors[rows])
+
 
 def lower(rows: Floats, lowering: Lowering, side: Side) -> LoweredRows:
     """Lower float32 rows [n, d]; a query row times an item row is a score.

@@ -1,59 +1,107 @@
-"""The step `neighbours`: every product's most similar products."""
+"""The step `neighbours`: the lists of every product's most similar products.
+
+What changed since the lists were made is found by comparing keys with the versions of `embeddings`
+and `products` that they were made from, and only lists that a change can reach are searched. The
+result is the same as if all were.
+"""
 
 import atexit
 import logging
-from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import torch
-from pyspark import SparkFiles
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from fashionrec.changes import CHANGE, Written
 from fashionrec.config import NeighbourSettings
-from fashionrec.neighbours.exact import similarities
-from fashionrec.neighbours.items import Items, prepare_items
-from fashionrec.neighbours.matrix import Matrix, export_matrix
-from fashionrec.neighbours.topk import top_k
+from fashionrec.neighbours.catalogue import Versions, export_catalogue, read_keys
+from fashionrec.neighbours.executors import FOUND, search_lists
+from fashionrec.neighbours.plans import (
+    ENTRY,
+    ListPlan,
+    changed_entries,
+    columns_needed,
+    enabled_lists,
+    plan_lists,
+)
 from fashionrec.runs import Run
 from fashionrec.store import Store
-from fashionrec.tables import EMBEDDINGS, NEIGHBOURS
+from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS
 
 log = logging.getLogger(__name__)
 
-Batches = Iterable[pa.RecordBatch]
-
-SIMILAR = "similar"
-_PAIRS = "representative BIGINT, other BIGINT, similarity FLOAT, certified BOOLEAN"
-_items: dict[str, Items] = {}  # a python worker serves one task after another
+State = dict[str, Any]
 
 
 def neighbours(store: Store, model_version: str, settings: NeighbourSettings, run: Run) -> None:
     """Bring `neighbours` up to date with one version of `embeddings`, writing what differs."""
-    version = store.version(EMBEDDINGS)
-    state = {"embeddings": version, "model_version": model_version, "k": settings.k}
-    if store.state(NEIGHBOURS) == state:
-        log.info("neighbours: embeddings are unchanged")
+    state, last = _state(store, model_version, settings), store.state(NEIGHBOURS)
+    if last == state:
+        log.info("neighbours: embeddings and products are unchanged")
         run.count("neighbours", lists_searched=0, rows_changed=0)
         return
-    matrix = export_matrix(store, model_version, version, _shipping_folder())
-    pairs = _search(store.spark, matrix, settings).persist()
-    rows = _lists(store.spark, matrix, pairs, settings.k, model_version)
-    written = store.sync(NEIGHBOURS, rows, state=state)
-    proved = pairs.where("certified").select("representative").distinct().count()
-    pairs.unpersist()
-    run.count(
-        "neighbours",
-        lists_searched=len(matrix.products),
-        distinct_pictures=len(np.unique(matrix.representatives)),
-        proved_at_once=proved,
-        rows_changed=written.total,
+    keys = _keys(store, state, settings)
+    before = _keys(store, last, settings) if _continues(last, state) else None
+    if before is None:
+        log.info("neighbours: makes all lists anew")
+    entries = store.scan(NEIGHBOURS, ENTRY).to_table()
+    plans = plan_lists(settings, keys, before, entries)
+    found = _search(store, state, keys, plans, settings.tile).persist()
+    if before is None:
+        written = store.sync(NEIGHBOURS, _rows(found, model_version), state=state)
+    else:
+        written = _update(store, plans, keys, entries, found, state)
+    _count(run, plans, keys, found, written, rebuilt=before is None)
+    found.unpersist()
+
+
+def _state(store: Store, model_version: str, settings: NeighbourSettings) -> State:
+    """Return all that lists depend on."""
+    lists = {name: rules.model_dump() for name, rules in enabled_lists(settings).items()}
+    return {
+        "model_version": model_version,
+        "k": settings.k,
+        "lists": lists,
+        "tables": [store.identity(table) for table in (EMBEDDINGS, PRODUCTS)],
+        "embeddings": store.version(EMBEDDINGS),
+        "products": store.version(PRODUCTS),
+    }
+
+
+def _continues(last: State, state: State) -> bool:
+    """Say whether lists made under `last` can be brought up to date; and why not on the log."""
+    if not last:
+        return False
+    fixed = ("model_version", "k", "lists", "tables")
+    changed = [name for name in fixed if last.get(name) != state[name]]
+    if changed:
+        log.info("neighbours: %s changed", ", ".join(changed))
+    return not changed
+
+
+def _keys(store: Store, state: State, settings: NeighbourSettings) -> pa.Table | None:
+    versions = Versions(state["embeddings"], state["products"])
+    keys = read_keys(store, state["model_version"], versions, columns_needed(settings))
+    if keys is None:
+        log.info("neighbours: %s can no longer be read", versions)
+    return keys
+
+
+def _search(
+    store: Store, state: State, keys: pa.Table, plans: list[ListPlan], tile: int
+) -> DataFrame:
+    requests = [request for part in plans for request in part.requests(len(keys))]
+    if not requests:
+        return store.spark.createDataFrame([], FOUND)
+    catalogue = export_catalogue(
+        store, state["model_version"], state["embeddings"], keys, _shipping_folder()
     )
+    return search_lists(store.spark, catalogue, requests, tile)
 
 
 def _shipping_folder() -> Path:
@@ -63,86 +111,51 @@ def _shipping_folder() -> Path:
     return folder
 
 
-def _search(spark: SparkSession, matrix: Matrix, settings: NeighbourSettings) -> DataFrame:
-    """Return the k most similar other pictures of each distinct picture, by representative."""
-    for file in (matrix.vectors, matrix.ids):
-        spark.sparkContext.addFile(str(file))  # once per node
-    count = len(np.load(matrix.ids, mmap_mode="r"))
-    tiles = max(1, -(-count // settings.tile))
-    search = partial(
-        _search_tiles,
-        names=(matrix.vectors.name, matrix.ids.name),
-        tile=settings.tile,
-        k=settings.k,
-        threads=int(spark.conf.get("spark.task.cpus", "1") or 1),
-    )
-    starts = spark.range(0, tiles, 1, numPartitions=tiles)
-    return starts.mapInArrow(search, _PAIRS)
-
-
-def _search_tiles(
-    batches: Batches, names: tuple[str, str], tile: int, k: int, threads: int
-) -> Iterator[pa.RecordBatch]:
-    torch.set_num_threads(threads)
-    items = _prepared(*names)
-    for batch in batches:
-        for number in batch["id"].to_pylist():
-            part = slice(number * tile, (number + 1) * tile)
-            yield _pairs(items, part, k)
-
-
-def _prepared(vectors: str, ids: str) -> Items:
-    if vectors not in _items:
-        _items.clear()
-        _items[vectors] = prepare_items(
-            np.load(SparkFiles.get(vectors), mmap_mode="r"), np.load(SparkFiles.get(ids))
+def _update(
+    store: Store,
+    plans: list[ListPlan],
+    keys: pa.Table,
+    entries: pa.Table,
+    found: DataFrame,
+    state: State,
+) -> Written:
+    """Write the entries that differ. They are few, so that the driver can tell."""
+    ids = keys["product_id"].to_numpy()
+    changes = changed_entries(plans, ids, entries, found.drop("proved").toArrow())
+    counts = {kind: pc.sum(pc.equal(changes[CHANGE], kind)).as_py() or 0 for kind in _KINDS}
+    written = Written(*counts.values())
+    if written.total:
+        rows = store.spark.createDataFrame(changes).withColumn(
+            "model_version", F.lit(state["model_version"])
         )
-    return _items[vectors]
+        store.apply(NEIGHBOURS, rows.select(CHANGE, *NEIGHBOURS.names), written, state)
+    else:
+        store.mark(NEIGHBOURS, state)
+    return written
 
 
-def _pairs(items: Items, part: slice, k: int) -> pa.RecordBatch:
-    """Search for one tile; every picture also pairs with itself, for the products that share it."""
-    queries, ids = np.ascontiguousarray(items.vectors[part]), items.ids[part]
-    found = top_k(queries, ids, items, k)
-    others = np.column_stack([ids, found.ids]).ravel()
-    scores = np.column_stack([similarities(queries, queries), found.similarities]).ravel()
-    real = others >= 0
-    columns = [np.repeat(ids, k + 1), others, scores, np.repeat(found.certified, k + 1)]
-    return pa.RecordBatch.from_arrays(
-        [pa.array(column[real]) for column in columns],
-        names=["representative", "other", "similarity", "certified"],
+_KINDS = ("insert", "update", "delete")  # in the order of Written
+
+
+def _rows(found: DataFrame, model_version: str) -> DataFrame:
+    return found.withColumn("model_version", F.lit(model_version)).select(*NEIGHBOURS.names)
+
+
+def _count(
+    run: Run,
+    plans: list[ListPlan],
+    keys: pa.Table,
+    found: DataFrame,
+    written: Written,
+    *,
+    rebuilt: bool,
+) -> None:
+    searched = found.where("NOT entering AND rank = 1")
+    run.count(
+        "neighbours",
+        rebuilt=int(rebuilt),
+        lists_searched=sum(len(part.plan.search) for part in plans),
+        distinct_pictures=len(pc.unique(keys["image_sha256"])),
+        proved_at_once=searched.where("proved").count(),
+        rows_changed=written.total,
     )
-
-
-def _lists(
-    spark: SparkSession, matrix: Matrix, pairs: DataFrame, k: int, model_version: str
-) -> DataFrame:
-    """Expand pictures to products: the table `neighbours`.
-
-    A picture's first k + 1 products by similarity, then id, hold the first k for each of its own
-    products, because only that product itself is taken out.
-    """
-    members = spark.createDataFrame(
-        pa.table({"representative": matrix.representatives, "product_id": matrix.products})
-    )
-    by_id = Window.partitionBy("representative").orderBy("product_id")
-    first = members.withColumn("place", F.row_number().over(by_id)).where(F.col("place") <= k + 1)
-    candidates = first.selectExpr("representative AS other", "product_id AS neighbour_id")
-    order = [F.desc("similarity"), F.asc("neighbour_id")]
-    shared = (
-        pairs.join(candidates, on="other", how="inner")
-        .withColumn("place", _place("representative", order))
-        .where(F.col("place") <= k + 1)
-    )
-    return (
-        members.join(shared.drop("place"), on="representative", how="inner")
-        .where("neighbour_id <> product_id")
-        .withColumn("rank", _place("product_id", order))
-        .where(F.col("rank") <= k)
-        .withColumns({"list": F.lit(SIMILAR), "model_version": F.lit(model_version)})
-        .select(*NEIGHBOURS.names)
-    )
-
-
-def _place(group: str, order: list[Column]) -> Column:
-    return F.row_number().over(Window.partitionBy(group).orderBy(*order))

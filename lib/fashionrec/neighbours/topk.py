@@ -15,10 +15,11 @@ from fashionrec.neighbours.items import (
     Queries,
     check_norms,
     check_vectors,
+    no_floors,
     padded,
 )
 from fashionrec.neighbours.lists import Pairs, TopK, listed, ranked, stacked
-from fashionrec.neighbours.lowering import Floats, lower
+from fashionrec.neighbours.lowering import Floats, LoweredRows, lower
 
 # The float32 pass has a far smaller bound; queries it cannot settle have that many near ties.
 _MORE = 16
@@ -55,6 +56,8 @@ def top_k(
     tile: tuple[int, int] = (1024, 8192),
     candidates: int = 256,
     allowed: Allowed | None = None,
+    floors: Floats | None = None,
+    lowered: LoweredRows | None = None,
 ) -> TopK:
     """The k most similar items of each query, without the item of the query's own id.
 
@@ -62,17 +65,28 @@ def top_k(
     is `exact.similarities`; ties go to the lower id. A list is short only where fewer than k items
     qualify. Tile, candidates, precision, threads and order do not change the lists.
     `allowed(query rows, item rows)` returns a bool mask [queries, items] of pairs that may be
-    listed. Raises ValueError for NaN, infinity or a norm above 256, naming the row.
+    listed. Less similar items than a query's floor, float32 [n], are not listed, which saves time.
+    Queries that search several parts of a catalogue are lowered once, by `lower_queries`, and
+    given as `lowered` with their vectors. Raises ValueError for NaN, infinity or a norm above
+    256, naming the row.
     """
     search = Search(k, tile, candidates, allowed)
     check_vectors("queries", queries, query_ids)
     if queries.shape[1] != items.vectors.shape[1]:
         raise ValueError(f"queries are {queries.shape[1]} long, items {items.vectors.shape[1]}")
-    own = items.positions_of(query_ids)
-    index = np.arange(len(queries))
-    blocks = (slice(i, i + tile[0]) for i in range(0, len(queries), tile[0]))
-    lists = [_search(Queries(queries[b], own[b], index[b]), items, search) for b in blocks]
-    return stacked(lists, k)
+    least = no_floors(len(queries)) if floors is None else floors
+    everyone = Queries(queries, items.positions_of(query_ids), np.arange(len(queries)), least)
+    blocks = [slice(i, i + tile[0]) for i in range(0, len(queries), tile[0])]
+    ready = [lowered and lowered.part(b) for b in blocks]
+    lists = [
+        _search(everyone.take(b), items, search, r) for b, r in zip(blocks, ready, strict=True)
+    ]
+    return stacked(lists, k).reaching(least)
+
+
+def lower_queries(queries: Floats, items: Items) -> LoweredRows:
+    """Queries, float32 [n, d], as `top_k` multiplies them with any part of these items."""
+    return lower(queries, items.lowering, "query")
 
 
 def self_top_k(items: Items, k: int, *, tile: int = 4096, candidates: int = 256) -> TopK:
@@ -83,7 +97,8 @@ def self_top_k(items: Items, k: int, *, tile: int = 4096, candidates: int = 256)
     tile = padded(tile)
     search = Search(k, (tile, tile), candidates)
     bounds = bounds_of(items.norms, items.errors, items)
-    found = Candidates(bounds, k, search.most, items.lowering.device)
+    floors = no_floors(len(items.ids))
+    found = Candidates(bounds, k, search.most, items.lowering.device, floors)
     for rows, columns, scores in self_tiles(items, tile):
         found.add(scores, rows, columns.start)
         if columns.start > rows.start:
@@ -103,15 +118,16 @@ def _settled_block(
     search: Search,
 ) -> TopK:
     index = np.arange(len(items.ids))[block]
-    queries = Queries(items.vectors[block], index, index)
+    queries = Queries(items.vectors[block], index, index, no_floors(len(index)))
     first, last = np.searchsorted(pairs.rows, [index[0], index[-1] + 1])
     mine = pairs.take(np.arange(first, last)).shifted(-block.start)
     found = _settled(mine, bounds.part(block), queries, items, search.k)
     return _redone(found, complete[block], queries, items, search)
 
 
-def _search(queries: Queries, items: Items, search: Search) -> TopK:
-    found, complete = _pass(queries, items, search)
+def _search(queries: Queries, items: Items, search: Search, lowered: LoweredRows | None) -> TopK:
+    lowered = lowered or lower_queries(queries.vectors, items)
+    found, complete = _pass(queries, lowered, items, search)
     return _redone(found, complete, queries, items, search)
 
 
@@ -128,7 +144,8 @@ def _redone(
 
 def _search_stored(queries: Queries, items: Items, search: Search) -> TopK:
     wider = replace(search, candidates=search.candidates * _MORE)
-    found, complete = _pass(queries, items.as_stored(), wider)
+    stored = items.as_stored()
+    found, complete = _pass(queries, lower_queries(queries.vectors, stored), stored, wider)
     for row in np.flatnonzero(~complete):
         query = queries.take(np.array([row]))
         found.put(np.array([row]), scan(query, items, search.k, _may_list(query, items, search)))
@@ -141,12 +158,13 @@ def _may_list(query: Queries, items: Items, search: Search) -> NDArray[np.bool_]
     return other & search.allowed(query.index, columns)[0] if search.allowed else other
 
 
-def _pass(queries: Queries, items: Items, search: Search) -> tuple[TopK, NDArray[np.bool_]]:
+def _pass(
+    queries: Queries, lowered: LoweredRows, items: Items, search: Search
+) -> tuple[TopK, NDArray[np.bool_]]:
     """Lists of the queries that a first pass proves, and which those are."""
-    lowered = lower(queries.vectors, items.lowering, "query")
     check_norms("queries", queries.index, lowered.norms)
     bounds = bounds_of(lowered.norms, lowered.errors, items)
-    found = Candidates(bounds, search.k, search.most, items.lowering.device)
+    found = Candidates(bounds, search.k, search.most, items.lowering.device, queries.floors)
     everyone = slice(0, len(queries.index))
     width = search.tile[1]
     for start, scores in score_tiles(lowered.matrix, queries, items, width, search.allowed):
@@ -166,7 +184,8 @@ def _settled(pairs: Pairs, bounds: Bounds, queries: Queries, items: Items, k: in
 
 
 def _rescored(pairs: Pairs, queries: Queries, items: Items) -> Pairs:
-    scores = pair_similarities(queries.vectors, pairs.rows, items.vectors, pairs.columns)
+    columns = items.stored(pairs.columns)
+    scores = pair_similarities(queries.vectors, pairs.rows, items.vectors, columns)
     return Pairs(pairs.rows, pairs.columns, scores)
 
 

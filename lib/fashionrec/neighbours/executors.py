@@ -1,0 +1,101 @@
+"""Searches in executors: tiles of products against a memory map that is shipped once per node."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import numpy as np
+import pyarrow as pa
+import torch
+from pyspark import Broadcast, SparkFiles
+from pyspark.sql import DataFrame, SparkSession
+
+from fashionrec.neighbours.catalogue import Catalogue
+from fashionrec.neighbours.cells import Cells, cut
+from fashionrec.neighbours.items import Items, prepare_items
+from fashionrec.neighbours.lists import Ints
+from fashionrec.neighbours.plans import ENTRY, Request, as_entries
+from fashionrec.neighbours.ruled import search, tiles
+
+FOUND = """list STRING, product_id BIGINT, rank INT, neighbour_id BIGINT, similarity FLOAT,
+    entering BOOLEAN, proved BOOLEAN"""
+
+# Partitions per core: few enough that each prepares its matrix seldom, enough to share the work.
+_PORTIONS = 4
+
+
+@dataclass(frozen=True)
+class _Task:
+    request: int
+    tile: Ints
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What executors need: one per search, and the same for all its tasks."""
+
+    catalogue: Catalogue
+    requests: list[Request]
+    tasks: list[_Task]
+    threads: int
+
+
+def search_lists(
+    spark: SparkSession, catalogue: Catalogue, requests: list[Request], tile: int
+) -> DataFrame:
+    """Search, in tiles of so many products: the lists of all requests, as FOUND says."""
+    spark.sparkContext.addFile(str(catalogue.vectors))  # once per node
+    tasks = [
+        _Task(i, part)
+        for i, request in enumerate(requests)
+        for part in tiles(request.rule, request.rows, tile)
+    ]
+    threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
+    work = spark.sparkContext.broadcast(_Work(catalogue, requests, tasks, threads))
+    portions = max(1, min(len(tasks), _PORTIONS * spark.sparkContext.defaultParallelism))
+    numbers = spark.range(0, len(tasks), 1, numPartitions=portions)
+    return numbers.mapInArrow(partial(_run_tasks, shared=work), FOUND)
+
+
+def _run_tasks(
+    batches: Iterable[pa.RecordBatch], shared: Broadcast[_Work]
+) -> Iterator[pa.RecordBatch]:
+    work = shared.value
+    torch.set_num_threads(work.threads)
+    for batch in batches:
+        for number in batch["id"].to_pylist():
+            yield from _run(work, work.tasks[number]).to_batches()
+
+
+def _run(work: _Work, task: _Task) -> pa.Table:
+    request, catalogue = work.requests[task.request], work.catalogue
+    items = _items(catalogue.vectors.name)
+    cells = _Prepared.cells(work, task.request, items)
+    rows, floors = request.rows[task.tile], request.floors[task.tile]
+    found = search(request.rule, cells, catalogue.pictures, items, rows, floors)
+    entries = as_entries(request.list, catalogue.ids, found.pairs)
+    proved = ~np.isin(found.pairs.rows, rows[found.unproved])
+    columns = [*entries.columns, pa.array(np.full(len(proved), request.entering)), pa.array(proved)]
+    return pa.table(columns, [*ENTRY, "entering", "proved"])
+
+
+class _Prepared:
+    """What a python worker keeps from one task to the next: the cells of one request."""
+
+    _of: tuple[str, int] | None = None
+    _cells: Cells | None = None
+
+    @classmethod
+    def cells(cls, work: _Work, number: int, items: Items) -> Cells:
+        request, key = work.requests[number], (work.catalogue.vectors.name, number)
+        if cls._of != key or cls._cells is None:
+            cls._cells = None  # before the next is made: both would be in memory
+            cls._cells = cut(request.rule, work.catalogue.pictures, request.among, items)
+            cls._of = key
+        return cls._cells
+
+
+@lru_cache(maxsize=1)  # a worker serves one search after another
+def _items(vectors: str) -> Items:
+    rows = np.load(SparkFiles.get(vectors), mmap_mode="r")
+    return prepare_items(rows, np.arange(len(rows)))

@@ -1,0 +1,164 @@
+"""From keys and columns of products, now and before, to what must be done for each list."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fashionrec.config import ListSettings, NeighbourSettings
+from fashionrec.neighbours.incremental import Plan, fresh_products, merge, plan, whole
+from fashionrec.neighbours.items import no_floors
+from fashionrec.neighbours.lists import Floats, Ints, Pairs, ranked
+from fashionrec.neighbours.rules import Rule, columns_of, compile_rule, encode
+
+# The columns of `neighbours` that lists differ by.
+ENTRY = ["list", "product_id", "rank", "neighbour_id", "similarity"]
+_KEY = ["list", "product_id", "rank"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Lists to search: of products `rows`, among others, above `floors`, float32 [rows].
+
+    `entering` says that what is found is to enter lists that there are.
+    """
+
+    list: str
+    rule: Rule
+    rows: Ints
+    among: Ints
+    floors: Floats
+    entering: bool
+
+
+@dataclass(frozen=True)
+class ListPlan:
+    """A list, its rules, and what to do for it."""
+
+    name: str
+    rule: Rule
+    plan: Plan
+
+    def requests(self, count: int) -> list[Request]:
+        """The searches that it takes among `count` products; none where nothing is to be found."""
+        todo = self.plan
+        anew = Request(
+            self.name,
+            self.rule,
+            todo.search,
+            np.arange(count),
+            no_floors(len(todo.search)),
+            entering=False,
+        )
+        enter = Request(self.name, self.rule, todo.entered, todo.fresh, todo.floors, entering=True)
+        return [request for request in (anew, enter) if len(request.rows)]
+
+
+def enabled_lists(settings: NeighbourSettings) -> dict[str, ListSettings]:
+    """The lists to keep."""
+    return {name: rules for name, rules in settings.lists.items() if rules.enabled}
+
+
+def columns_needed(settings: NeighbourSettings) -> list[str]:
+    """The columns of `products` that the rules of any list look at."""
+    lists = enabled_lists(settings).values()
+    return sorted({column for rules in lists for column in columns_of(rules)})
+
+
+def plan_lists(
+    settings: NeighbourSettings, keys: pa.Table, before: pa.Table | None, entries: pa.Table
+) -> list[ListPlan]:
+    """What to do for each list that is kept.
+
+    keys: product_id, image_sha256 and columns of the products, by product_id; before: those that
+    the lists `entries` were made from, None to make all anew.
+    """
+    everything = pa.concat_tables([keys, keys[:0] if before is None else before])
+    names = (name for name in keys.column_names if name != "product_id")
+    columns = {name: encode(everything[name]) for name in names}
+    ids = everything["product_id"].to_numpy()
+    pictures = columns["image_sha256"].codes
+    plans, new = [], len(keys)
+    for name, rules in enabled_lists(settings).items():
+        both = compile_rule(rules, settings.k, columns, len(ids))
+        rule = both.of_first(new)
+        if before is None:
+            plans.append(ListPlan(name, rule, whole(new)))
+            continue
+        signs = np.column_stack([pictures, both.signature()])
+        fresh = fresh_products(ids[:new], signs[:new], ids[new:], signs[new:])
+        old = pairs_of(entries.filter(pc.field("list") == name))
+        plans.append(ListPlan(name, rule, plan(rule, ids[:new], fresh, old)))
+    return plans
+
+
+def pairs_of(entries: pa.Table) -> Pairs:
+    """Entries of one list as pairs of ids, by product, best first."""
+    entries = entries.sort_by([("product_id", "ascending"), ("rank", "ascending")])
+    names = ("product_id", "neighbour_id", "similarity")
+    return Pairs(*(entries[name].to_numpy() for name in names))
+
+
+def changed_entries(
+    plans: list[ListPlan], ids: Ints, entries: pa.Table, found: pa.Table
+) -> pa.Table:
+    """The entries by which lists now differ from `entries`, with a column `_change`.
+
+    found: what was searched for, as entries with a column `entering`.
+    """
+    new = pa.concat_tables([_merged(part, ids, found) for part in plans])
+    touched = pa.concat_tables([_touched(part, ids, entries, new) for part in plans])
+    return _differences(touched, new)
+
+
+def _merged(part: ListPlan, ids: Ints, found: pa.Table) -> pa.Table:
+    mine = found.filter(pc.field("list") == part.name)
+    searched, entering = (
+        _places(ids, pairs_of(mine.filter(pc.field("entering") == kind))) for kind in (False, True)
+    )
+    pairs = merge(part.rule, part.plan, searched, entering)
+    return as_entries(part.name, ids, pairs)
+
+
+def as_entries(name: str, ids: Ints, pairs: Pairs) -> pa.Table:
+    """Lists, best first, as entries."""
+    ranks = ranked(pairs.rows, pairs.columns, pairs.scores)[1] + 1
+    columns: Mapping[str, pa.Array] = {
+        "list": pa.array([name] * len(ranks), pa.string()),
+        "product_id": pa.array(ids[pairs.rows]),
+        "rank": pa.array(ranks.astype(np.int32)),
+        "neighbour_id": pa.array(ids[pairs.columns]),
+        "similarity": pa.array(pairs.scores),
+    }
+    return pa.table(columns)
+
+
+def _touched(part: ListPlan, ids: Ints, entries: pa.Table, new: pa.Table) -> pa.Table:
+    """The old entries of products that are gone, were searched for, or have new entries."""
+    mine = entries.filter(pc.field("list") == part.name).select(ENTRY)
+    products = mine["product_id"].to_numpy()
+    mine_new = new.filter(pc.field("list") == part.name)["product_id"].to_numpy()
+    gone = ~np.isin(products, ids)
+    redone = np.isin(products, np.append(ids[part.plan.search], mine_new))
+    return mine.filter(pa.array(gone | redone))
+
+
+def _differences(old: pa.Table, new: pa.Table) -> pa.Table:
+    before = old.append_column("was", pa.array([True] * len(old), pa.bool_()))
+    after = new.append_column("is", pa.array([True] * len(new), pa.bool_()))
+    both = after.join(before, _KEY, join_type="full outer", right_suffix="_before")
+    was, is_ = (pc.fill_null(both[name], False) for name in ("was", "is"))
+    same = pc.and_(
+        pc.equal(both["neighbour_id"], both["neighbour_id_before"]),
+        pc.equal(both["similarity"], both["similarity_before"]),
+    )
+    kind = pc.if_else(was, pc.if_else(is_, "update", "delete"), "insert")
+    differs = pc.invert(pc.fill_null(same, False))
+    return both.append_column("_change", kind).filter(differs).select([*ENTRY, "_change"])
+
+
+def _places(ids: Ints, pairs: Pairs) -> Pairs:
+    rows, columns = np.searchsorted(ids, pairs.rows), np.searchsorted(ids, pairs.columns)
+    return Pairs(rows, columns, pairs.scores)

@@ -1,0 +1,235 @@
+"""Lists that follow a catalogue's changes equal lists that are made anew."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from fashionrec.config import ListSettings, NeighbourSettings, load
+from fashionrec.neighbours import incremental
+from fashionrec.neighbours.cells import cut
+from fashionrec.neighbours.items import prepare_items
+from fashionrec.neighbours.plans import (
+    ENTRY,
+    ListPlan,
+    as_entries,
+    changed_entries,
+    columns_needed,
+    plan_lists,
+)
+from fashionrec.neighbours.ruled import search, tiles
+
+RAW = load().neighbours.lists["similar"]
+LISTS = {
+    "raw": RAW,
+    "styles": ListSettings(
+        enabled=True,
+        match=["gender"],
+        universal=["gender=a"],
+        differ=["product_display_name"],
+        exclude=[],
+        at_most=1,
+        at_most_per="product_display_name",
+        min_similarity=-0.5,
+        max_similarity=0.99,
+    ),
+    "look": RAW.model_copy(
+        update={
+            "match": ["gender"],
+            "differ": ["usage"],
+            "exclude": ["year=c"],
+            "at_most": 1,
+            "at_most_per": "usage",
+        }
+    ),
+    "two": RAW.model_copy(update={"at_most": 2, "at_most_per": "usage"}),
+}
+SETTINGS = NeighbourSettings(k=3, tile=7, lists=LISTS)
+COLUMNS = columns_needed(SETTINGS)
+EMPTY = as_entries("", np.empty(0, np.int64), incremental.no_pairs())
+ORDER = [(name, "ascending") for name in ("list", "product_id", "rank")]
+Product = dict[str, str]
+
+
+def keys_of(products: dict[int, Product]) -> pa.Table:
+    ids = sorted(products)
+    columns = {name: pa.array([products[i][name] for i in ids], pa.string()) for name in COLUMNS}
+    shas = pa.array([products[i]["picture"] for i in ids], pa.string())
+    return pa.table({"product_id": pa.array(ids, pa.int64()), "image_sha256": shas, **columns})
+
+
+def searched(plans: list[ListPlan], keys: pa.Table, model: int) -> pa.Table:
+    """What executors would find."""
+    shown, pictures = np.unique(keys["image_sha256"].to_numpy(), return_inverse=True)
+    vectors = np.array([vector_of(name, model) for name in shown], np.float32).reshape(-1, 3)
+    items = prepare_items(vectors, np.arange(len(vectors)))
+    found = [EMPTY.append_column("entering", pa.array([], pa.bool_()))]
+    for request in (request for part in plans for request in part.requests(len(keys))):
+        cells = cut(request.rule, pictures, request.among, items)
+        for t in tiles(request.rule, request.rows, SETTINGS.tile):
+            rows, floors = request.rows[t], request.floors[t]
+            pairs = search(request.rule, cells, pictures, items, rows, floors).pairs
+            entries = as_entries(request.list, keys["product_id"].to_numpy(), pairs)
+            flag = pa.array([request.entering] * len(entries), pa.bool_())
+            found.append(entries.append_column("entering", flag))
+    return pa.concat_tables(found)
+
+
+def vector_of(picture: str, model: int) -> np.ndarray:
+    """Coarse, so that ties abound."""
+    rng = np.random.default_rng([int(picture), model])
+    vector = rng.integers(-2, 3, 3) + np.array([0, 0, 1e-3])
+    return vector / np.linalg.norm(vector)
+
+
+def anew(products: dict[int, Product], model: int) -> pa.Table:
+    keys = keys_of(products)
+    found = searched(plan_lists(SETTINGS, keys, None, EMPTY), keys, model)
+    return found.select(ENTRY).sort_by(ORDER)
+
+
+def applied(entries: pa.Table, changes: pa.Table) -> pa.Table:
+    """What Delta's MERGE makes of the entries; each change must be of its kind."""
+    rows = {(e["list"], e["product_id"], e["rank"]): e for e in entries.to_pylist()}
+    for entry in changes.to_pylist():
+        kind, key = entry.pop("_change"), (entry["list"], entry["product_id"], entry["rank"])
+        assert (key in rows) == (kind != "insert")
+        assert rows.get(key) != entry
+        if kind == "delete":
+            del rows[key]
+        else:
+            rows[key] = entry
+    return pa.Table.from_pylist(list(rows.values()), EMPTY.schema).sort_by(ORDER)
+
+
+def followed(
+    products: dict[int, Product], before: dict[int, Product], entries: pa.Table, model: int
+) -> tuple[pa.Table, list[ListPlan]]:
+    """The entries after a night that changed `before` to `products`, and what it planned."""
+    keys = keys_of(products)
+    plans = plan_lists(SETTINGS, keys, keys_of(before), entries)
+    ids = keys["product_id"].to_numpy()
+    return applied(
+        entries, changed_entries(plans, ids, entries, searched(plans, keys, model))
+    ), plans
+
+
+def draw(seed: int) -> Product:
+    rng = np.random.default_rng(seed)
+    values = {name: "abc"[rng.integers(3)] for name in COLUMNS}
+    return values | {
+        "picture": str(rng.integers(25)),
+        "product_display_name": f"name {rng.integers(9)}",
+    }
+
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+class Nights(RuleBasedStateMachine):
+    """Random changes, then nights; each night must leave what a full rebuild would."""
+
+    @initialize(seed=seeds, count=st.integers(0, 25))
+    def open_shop(self, seed: int, count: int) -> None:
+        self.model = 0
+        self.products = {10 * i: draw(seed + i) for i in range(count)}
+        self.before = dict(self.products)
+        self.entries = anew(self.products, self.model)
+
+    @rule(seed=seeds, product=st.integers(0, 250))
+    def insert_or_replace(self, seed: int, product: int) -> None:
+        self.products[product] = draw(seed)
+
+    @precondition(lambda self: self.products)
+    @rule(data=st.data(), picture=st.integers(0, 24))
+    def repaint(self, data: st.DataObject, picture: int) -> None:
+        self._change(data, "picture", str(picture))
+
+    @precondition(lambda self: self.products)
+    @rule(data=st.data(), column=st.sampled_from(COLUMNS), value=st.sampled_from("abcd"))
+    def reclassify(self, data: st.DataObject, column: str, value: str) -> None:
+        self._change(data, column, value)
+
+    @precondition(lambda self: self.products)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        del self.products[data.draw(st.sampled_from(sorted(self.products)))]
+
+    @rule()
+    def change_model(self) -> None:
+        """Cannot be continued from: all is made anew."""
+        self.model += 1
+        self.before = dict(self.products)
+        self.entries = anew(self.products, self.model)
+
+    @rule()
+    def night(self) -> None:
+        self.entries, _ = followed(self.products, self.before, self.entries, self.model)
+        self.before = dict(self.products)
+        assert self.entries.equals(anew(self.products, self.model))
+
+    def teardown(self) -> None:
+        if hasattr(self, "products"):
+            self.night()
+
+    def _change(self, data: st.DataObject, column: str, value: str) -> None:
+        product = data.draw(st.sampled_from(sorted(self.products)))
+        self.products[product] = self.products[product] | {column: value}
+
+
+TestNights = Nights.TestCase
+TestNights.settings = settings(max_examples=40, stateful_step_count=10, deadline=None)
+
+
+def shop(count: int) -> dict[int, Product]:
+    return {i: draw(i) for i in range(count)}
+
+
+def test_nothing_changed_searches_nothing() -> None:
+    entries = anew(shop(30), 0)
+    after, plans = followed(shop(30), shop(30), entries, 0)
+    assert after.equals(entries)
+    assert [part.requests(30) for part in plans] == [[], [], [], []]
+
+
+def test_only_lists_that_a_change_can_reach_are_searched() -> None:
+    before = shop(60)
+    entries = anew(before, 0)
+    products = {i: p for i, p in before.items() if i != 7} | {99: draw(99)}
+    _, plans = followed(products, before, entries, 0)
+    raw = entries.filter(pc.field("list") == "raw")
+    lost = set(raw.filter(pc.field("neighbour_id") == 7)["product_id"].to_pylist())
+    ids = keys_of(products)["product_id"].to_numpy()
+    assert set(ids[plans[0].plan.search]) == lost | {99}
+    assert ids[plans[0].plan.fresh].tolist() == [99]
+
+
+def test_a_column_reaches_only_lists_whose_rules_look_at_it() -> None:
+    before = shop(30)
+    products = before | {3: before[3] | {"gender": "d"}}
+    _, plans = followed(products, before, anew(before, 0), 0)
+    assert {part.name for part in plans if part.requests(30)} == {"styles", "look"}
+
+
+@pytest.mark.parametrize("broken", ["search", "entered"])
+def test_the_comparison_notices_a_list_that_is_left_out(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = shop(40)
+    products = {i: p for i, p in before.items() if i % 9} | {100 + i: draw(i) for i in range(9)}
+    good = incremental.plan
+
+    def lazy(*args: object) -> incremental.Plan:
+        made = good(*args)  # type: ignore[arg-type]
+        if broken == "search":
+            return replace(made, search=made.search[:1])
+        return replace(made, entered=made.entered[:1], floors=made.floors[:1])
+
+    assert followed(products, before, anew(before, 0), 0)[0].equals(anew(products, 0))
+    monkeypatch.setattr("fashionrec.neighbours.plans.plan", lazy)
+    assert not followed(products, before, anew(before, 0), 0)[0].equals(anew(products, 0))
