@@ -34,10 +34,12 @@ def _why_not(warehouse: Path, product_id: int) -> str:
 
 
 def format_neighbours(rows: Sequence[Row]) -> str:
-    """Return the product's line, then one line per neighbour."""
+    """Return the product's line, then each list: its name, and one line per neighbour."""
     first = rows[0]
     lines = [f"{first['product_id']}  {_describe(first, '')}"]
     for row in rows:
+        if row["rank"] == 1:
+            lines.append(row["list"])
         text = _describe(row, "neighbour_")
         lines.append(f"  {row['rank']}  {row['similarity']:.4f}  {row['neighbour_id']}  {text}")
     return "\n".join(lines)

@@ -16,13 +16,31 @@ def versions(store: Store) -> dict[str, int]:
 
 
 def test_every_product_with_a_picture_has_five_neighbours(night: Store) -> None:
-    published = night.read(RECOMMENDATIONS)
+    published = night.read(RECOMMENDATIONS).where("list = 'similar'")
     ranks = published.groupBy("product_id").agg({"rank": "max", "*": "count"}).collect()
     assert {(row["max(rank)"], row["count(1)"]) for row in ranks} == {(5, 5)}
     pictured = {row.product_id for row in night.read(IMAGES).collect()}
     assert {row.product_id for row in ranks} == pictured == night_ids(night)
     assert published.where("product_id = neighbour_id").count() == 0
     assert {row.run_id for row in published.collect()} == {"first"}
+
+
+def test_lists_keep_their_rules(night: Store) -> None:
+    styles = night.read(RECOMMENDATIONS).where("list = 'similar_styles'")
+    assert styles.count() > 0
+    broken = """neighbour_display_name = product_display_name OR similarity > 0.98D
+        OR neighbour_gender NOT IN (gender, 'Unisex')"""
+    assert styles.where(broken).count() == 0
+    kinds = night.read(PRODUCTS).select("product_id", "sub_category", "usage")
+    neighbour = kinds.toDF("neighbour_id", "neighbour_sub_category", "neighbour_usage")
+    look = night.read(RECOMMENDATIONS).where("list = 'complete_the_look'")
+    look = look.join(kinds, "product_id").join(neighbour, "neighbour_id")
+    assert look.count() > 0
+    broken = """neighbour_gender <> gender OR neighbour_sub_category <=> sub_category
+        OR NOT neighbour_usage <=> usage"""
+    assert look.where(broken).count() == 0
+    per_kind = look.groupBy("product_id", "neighbour_sub_category").count()
+    assert per_kind.where("count > 1").count() == 0
 
 
 def night_ids(store: Store) -> set[int]:
@@ -70,14 +88,19 @@ def test_a_changed_catalogue_reaches_the_published_table(
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(catalogue, copy)
-    first = night.read(RECOMMENDATIONS).where("rank = 1").orderBy("product_id").first()
+    first = (
+        night.read(RECOMMENDATIONS)
+        .where("list = 'similar' AND rank = 1")
+        .orderBy("product_id")
+        .first()
+    )
     gone = first.neighbour_id
     styles = (copy / "styles.csv").read_bytes().split(b"\n")
     kept = [line for line in styles if not line.startswith(f"{gone},".encode())]
     (copy / "styles.csv").write_bytes(b"\n".join(kept))
     options = ("--catalogue", copy, "--warehouse", night.warehouse, "--run-id", "second")
     assert run_job("nightly", *options) == 0
-    published = night.read(RECOMMENDATIONS)
+    published = night.read(RECOMMENDATIONS).where("list = 'similar'")
     assert published.where(f"product_id = {gone} OR neighbour_id = {gone}").count() == 0
     counts = published.groupBy("run_id").count().collect()
     assert {row.run_id for row in counts} == {"first", "second"}
