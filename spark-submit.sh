@@ -22,6 +22,7 @@ Usage: ./spark-submit.sh JOB [options]
                       one step of it
   lookup PRODUCT_ID   a product's published neighbours
   sql "SELECT ..."    query the tables
+  benchmark NAME      measure: neighbours [--size N]
   make-sample         draw the sample catalogue
   setup               only install what is missing
   test [pytest ...]   format check, lint, types, all tests

@@ -1,0 +1,1 @@
+"""Measurements that the README quotes: `./spark-submit.sh benchmark NAME`."""
