@@ -24,7 +24,7 @@ Usage: ./spark-submit.sh JOB [options]
   sql "SELECT ..."    query the tables
   make-sample         draw the sample catalogue
   setup               only install what is missing
-  benchmark NAME      measure ingest or embed (JSON as the last line)
+  benchmark NAME      measure ingest, embed or neighbours (JSON as the last line)
   test [pytest ...]   format check, lint, types, all tests
 
 Every job takes --help, --config FILE, --set key=value, --catalogue PATH and --warehouse PATH.

@@ -8,6 +8,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "lib" / "fashionrec"
 
 NUMERICAL = [
+    "benchmark/report",
+    "benchmark/vectors",
     "config",
     "embed/decode",
     "embed/encode",
@@ -29,6 +31,7 @@ NUMERICAL = [
     "neighbours/exact",
     "neighbours/incremental",
     "neighbours/items",
+    "neighbours/local",
     "neighbours/plans",
     "neighbours/ruled",
     "neighbours/rules",

@@ -144,7 +144,7 @@ NEIGHBOURS = Table(
     "The most similar products of each product, by list",
     ("list", "product_id", "rank"),
     _columns("""
-    list          STRING  similar: nothing but looks
+    list          STRING  similar: nothing but looks; others: see neighbours.lists
     product_id    BIGINT  product
     rank          INT     from 1, the most similar
     neighbour_id  BIGINT  the similar product
@@ -158,7 +158,7 @@ RECOMMENDATIONS = Table(
     "Published: each product's most similar products, ready to look up",
     ("list", "product_id", "rank"),
     _columns("""
-    list                   STRING  similar: nothing but looks
+    list                   STRING  similar: nothing but looks; others: see neighbours.lists
     product_id             BIGINT  product
     rank                   INT     from 1, the most similar
     neighbour_id           BIGINT  the similar product

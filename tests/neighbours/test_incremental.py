@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from fashionrec.config import ListSettings, NeighbourSettings, load
 from fashionrec.neighbours import incremental
-from fashionrec.neighbours.cells import cut
 from fashionrec.neighbours.items import prepare_items
+from fashionrec.neighbours.local import search_here
 from fashionrec.neighbours.plans import (
     ENTRY,
     ListPlan,
@@ -22,7 +22,6 @@ from fashionrec.neighbours.plans import (
     columns_needed,
     plan_lists,
 )
-from fashionrec.neighbours.ruled import search, tiles
 
 RAW = load().neighbours.lists["similar"]
 LISTS = {
@@ -68,16 +67,8 @@ def searched(plans: list[ListPlan], keys: pa.Table, model: int) -> pa.Table:
     shown, pictures = np.unique(keys["image_sha256"].to_numpy(), return_inverse=True)
     vectors = np.array([vector_of(name, model) for name in shown], np.float32).reshape(-1, 3)
     items = prepare_items(vectors, np.arange(len(vectors)))
-    found = [EMPTY.append_column("entering", pa.array([], pa.bool_()))]
-    for request in (request for part in plans for request in part.requests(len(keys))):
-        cells = cut(request.rule, pictures, request.among, items)
-        for t in tiles(request.rule, request.rows, SETTINGS.tile):
-            rows, floors = request.rows[t], request.floors[t]
-            pairs = search(request.rule, cells, pictures, items, rows, floors).pairs
-            entries = as_entries(request.list, keys["product_id"].to_numpy(), pairs)
-            flag = pa.array([request.entering] * len(entries), pa.bool_())
-            found.append(entries.append_column("entering", flag))
-    return pa.concat_tables(found)
+    requests = [request for part in plans for request in part.requests(len(keys))]
+    return search_here(requests, keys["product_id"].to_numpy(), pictures, items, SETTINGS.tile)
 
 
 def vector_of(picture: str, model: int) -> np.ndarray:

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 
-from fashionrec.benchmark import embed, ingest
+from fashionrec.benchmark import embed, ingest, neighbours
 from fashionrec.benchmark.report import Figures
 from fashionrec.cli import Context
 
-BENCHMARKS: dict[str, Callable[[Context], Figures]] = {"ingest": ingest.run, "embed": embed.run}
+BENCHMARKS: dict[str, Callable[[Context], Figures]] = {
+    "ingest": ingest.run,
+    "embed": embed.run,
+    "neighbours": neighbours.run,
+}

@@ -6,10 +6,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 Figures = dict[str, Any]
+
+
+@dataclass
+class Timings:
+    """Seconds by what took them."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        """Time what happens inside."""
+        began = time.perf_counter()
+        yield
+        self.seconds[what] = time.perf_counter() - began
 
 
 def seconds_of(action: Callable[[], object]) -> float:
