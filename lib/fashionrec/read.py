@@ -1,10 +1,13 @@
 """The published tables without a JVM, through delta-rs: for lookups and notebooks."""
 
+import os
 from pathlib import Path
 
 import deltalake
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from fashionrec.errors import FashionrecError
 from fashionrec.tables import Table
@@ -19,6 +22,19 @@ def rows_of(warehouse: Path, table: Table, product_id: int) -> pa.Table:
     path = warehouse / table.name
     if not deltalake.DeltaTable.is_deltatable(str(path)):
         raise FashionrecError(f"{path}: there is no such table yet: run nightly first")
-    dataset = deltalake.DeltaTable(str(path)).to_pyarrow_dataset()
+    dataset = dataset_of(str(path))
     columns = [name for name in table.names if name not in ("content", "embedding")]
     return dataset.to_table(columns=columns, filter=pc.field("product_id") == product_id)
+
+
+def dataset_of(path: str, version: int | None = None) -> ds.Dataset:
+    """Return a Delta table, now or at a version, as an Arrow dataset.
+
+    A local one is read by Arrow's own file system: delta-rs' is written in Python, and Arrow's
+    threads that call it while a short command ends abort the process.
+    """
+    table = deltalake.DeltaTable(path, version=version)
+    local = (
+        SubTreeFileSystem(os.path.abspath(path), LocalFileSystem()) if os.path.isdir(path) else None
+    )
+    return table.to_pyarrow_dataset(filesystem=local)

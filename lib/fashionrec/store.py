@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from fashionrec import tables
 from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
 from fashionrec.errors import FashionrecError
+from fashionrec.read import dataset_of
 from fashionrec.tables import Table
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
@@ -113,7 +114,7 @@ class Store:
         version: int | None = None,
     ) -> ds.Scanner:
         """Return columns of the table, now or at a version, for the driver and without Spark."""
-        dataset = deltalake.DeltaTable(self.path(table), version=version).to_pyarrow_dataset()
+        dataset = dataset_of(self.path(table), version)
         return dataset.scanner(columns=list(columns), filter=where)
 
     def read_version(
@@ -131,7 +132,7 @@ class Store:
 
     def count(self, table: Table, where: ds.Expression | None = None) -> int:
         """Return the number of rows, without Spark."""
-        return int(self._snapshot(table).to_pyarrow_dataset().count_rows(filter=where))
+        return int(dataset_of(self.path(table)).count_rows(filter=where))
 
     def mark(self, table: Table, state: dict[str, Any]) -> None:
         """Commit a state alone, where the last one differs and there was nothing to write."""
