@@ -23,3 +23,7 @@ class RefusedError(FashionrecError):
 
 class FetchError(FashionrecError):
     """A URL that was not fetched; the message is the reason, and never tells an address."""
+
+
+class UnreachableError(FetchError):
+    """A host that was not found, could not be connected to, or took too long."""

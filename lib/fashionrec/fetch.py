@@ -23,7 +23,7 @@ from urllib3.response import HTTPResponse
 from urllib3.util import Url
 
 from fashionrec.config import FetchSettings
-from fashionrec.errors import FetchError
+from fashionrec.errors import FetchError, UnreachableError
 from fashionrec.urls import PORTS, checked_url, is_public
 
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -41,6 +41,7 @@ def fetch(url: str, settings: FetchSettings) -> bytes:
     redirect. Neither proxies nor credentials are used. It may be called from several threads.
 
     Raises:
+        UnreachableError: its host is not found, not to be connected to, or too slow.
         FetchError: the URL is refused, cannot be had, or is over a limit of `settings`.
     """
     task = _Task(settings)
@@ -72,7 +73,8 @@ class _Task:
         except TimeoutError:
             self.result.set_exception(_too_slow(self._settings))
         except Exception as error:  # whatever a hostile answer makes the parsers raise
-            self.result.set_exception(FetchError(_reason(error)))
+            kind = UnreachableError if isinstance(error, (OSError, UnicodeError)) else FetchError
+            self.result.set_exception(kind(_reason(error)))
 
     def abort(self) -> None:
         """End what the thread waits for; called once the deadline has passed."""
@@ -165,8 +167,8 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-def _too_slow(settings: FetchSettings) -> FetchError:
-    return FetchError(f"took more than {settings.max_seconds:g} seconds")
+def _too_slow(settings: FetchSettings) -> UnreachableError:
+    return UnreachableError(f"took more than {settings.max_seconds:g} seconds")
 
 
 def _reason(error: Exception) -> str:

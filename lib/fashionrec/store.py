@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from fashionrec import tables
 from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
@@ -171,6 +172,8 @@ class Store:
 
     def changes(self, table: Table, rows: DataFrame, compare: Sequence[str]) -> DataFrame:
         """Return the rows by which the table differs from `rows`; see `changes.changes`."""
+        if self.is_empty(table):
+            return rows.withColumn(CHANGE, F.lit("insert"))
         return changes(table, self.read(table), rows, compare)
 
     def apply(

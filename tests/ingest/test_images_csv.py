@@ -155,6 +155,7 @@ def test_a_link_serves_where_there_is_no_other_picture(
     assert rejected(store) == files | local | remote
     assert (counts["image_entries"], counts["images"], counts["rejected_images"]) == (12, 5, 7)
     assert shop.forget() == ["/good-8.png", "/good.png", "/missing-too.png", "/missing.png"]
+    assert counts["links_fetched"] == 2
     hashes = {row.product_id: row.image_sha256 for row in store.read(PRODUCTS).collect()}
     assert hashes[4] == hashes[8] is not None
     assert hashes[5] is hashes[6] is hashes[7] is hashes[9] is hashes[10] is None
@@ -190,7 +191,9 @@ def test_unchanged_links_are_neither_read_nor_fetched(
     before = versions(store)
     again = run(store, folder, config)
     assert (shop.forget(), versions(store)) == ([], before)
-    assert again == counts | {n: 0 for n in counts if n.endswith("_changed")}
+    assert counts["links_fetched"] == 1
+    did = {n for n in counts if n.endswith(("_changed", "_fetched"))}
+    assert again == counts | dict.fromkeys(did, 0)
     # Any of these is a change: the switch, the file that a link leads to, a file that was missing.
     with pytest.raises(ReadError):
         run(store, folder, settings(shop, fetch_links=False))

@@ -33,6 +33,11 @@ def picture_counts(pictures: DataFrame) -> dict[str, int]:
     return row.asDict()
 
 
+def link_counts(fetched: DataFrame) -> dict[str, int]:
+    """Count the links whose bytes were fetched."""
+    return {"links_fetched": fetched.where("content IS NOT NULL").count()}
+
+
 def check_conservation(counts: dict[str, int]) -> None:
     """Raise unless every line and every image entry is accounted for.
 

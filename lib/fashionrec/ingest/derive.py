@@ -90,10 +90,10 @@ def _details(files: DataFrame) -> DataFrame:
 
 
 def images(pictures: DataFrame) -> DataFrame:
-    """Return the table `images` without its content."""
+    """Return the table `images` without its content, and each picture's path and size."""
     facts = {"format": "string", "width": "int", "height": "int", "mode": "string"}
     typed = [F.col("facts")[name].try_cast(kind).alias(name) for name, kind in facts.items()]
-    return pictures.where("reason IS NULL").select("path", "product_id", "sha256", *typed)
+    return pictures.where("reason IS NULL").select("path", "size", "product_id", "sha256", *typed)
 
 
 def image_columns() -> Sequence[str]:

@@ -1,12 +1,11 @@
 """What a file of the catalogue holds: read, hashed and decoded once, no Spark."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fashionrec.config import FetchSettings
 from fashionrec.errors import FetchError
-from fashionrec.fetch import fetch
 from fashionrec.ingest.details import examine_details
 from fashionrec.ingest.links import is_url
 from fashionrec.ingest.listing import CANNOT_READ, DETAILS, LINKS, STYLES, Entry, read_content
@@ -39,13 +38,16 @@ def examine_entry(folder: Path, entry: Entry, limits: Limits) -> Finding:
 
 
 def examine_link(
-    folder: Path, entry: Entry, limits: Limits, fetching: FetchSettings
+    folder: Path, entry: Entry, limits: Limits, fetch: Callable[[str], bytes]
 ) -> tuple[Finding, bytes | None]:
-    """Return what is at the end of a link, and its bytes where they had to be fetched."""
+    """Return what is at the end of a link, and its bytes where they had to be fetched.
+
+    `fetch` raises FetchError for a URL that cannot be had.
+    """
     if entry.problem or not is_url(entry.archive):
         return examine_entry(folder, entry, limits), None
     try:
-        content = fetch(str(entry.archive), fetching)
+        content = fetch(str(entry.archive))
     except FetchError as error:
         return Finding(problem=f"{CANNOT_READ}{error}"), None
     return _examine_content(entry.kind, content, limits), content

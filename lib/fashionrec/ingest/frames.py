@@ -14,7 +14,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from fashionrec.errors import FashionrecError
 from fashionrec.ingest.examine import examine_entry
 from fashionrec.ingest.links import is_url
-from fashionrec.ingest.listing import Entry, read_content
+from fashionrec.ingest.listing import IMAGE, Entry, read_content
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import COLUMNS, Header, LineRange, Record, line_ranges, read_records
 from fashionrec.tables import PRODUCTS
@@ -43,8 +43,10 @@ _ENTRIES = pa.schema(
         ("checks", pa.string()),
     ]
 )
+_ENTRY_FIELDS = [field.name for field in fields(Entry)]
+_PLACE = ["path", "archive", "offset", "size", "sha256", "content"]
 FINDINGS = "path STRING, sha256 STRING, problem STRING, facts MAP<STRING,STRING>"
-_FILES_PER_TASK = 2_000
+_TASKS_PER_CORE = 4  # a core that meets large pictures leaves the rest to the others
 _ROWS_PER_BATCH = 10_000
 _BYTES_PER_BATCH = 64 << 20  # pictures of many megabytes travel in few at a time
 
@@ -68,39 +70,56 @@ def lines_of(
 def entries_of(spark: SparkSession, entries: Iterable[Entry], checks: dict[str, str]) -> DataFrame:
     """Return the entries as rows, with the checks that their kind is examined under."""
     rows = (vars(entry) | {"checks": checks[entry.kind]} for entry in entries)
-    return spark.createDataFrame(pa.Table.from_batches(_as_batches(rows, _ENTRIES), _ENTRIES))
+    frame = spark.createDataFrame(pa.Table.from_batches(_as_batches(rows, _ENTRIES), _ENTRIES))
+    # Spark makes a task of every Arrow batch, and batches are small for the sake of pictures.
+    return frame.coalesce(spark.sparkContext.defaultParallelism)
 
 
 def examined(entries: DataFrame, folder: Path, limits: Limits) -> DataFrame:
     """Read, hash and decode each entry: path, sha256, problem, facts."""
-    spark = entries.sparkSession
-    schema = arrow_schema(spark, FINDINGS)
+    schema = arrow_schema(entries.sparkSession, FINDINGS)
 
     def examine(batches: Batches) -> Iterator[pa.RecordBatch]:
-        rows = (_finding_row(entry, folder, limits) for entry in _entries(batches))
-        return _as_batches(rows, schema)
+        for batch in batches:
+            found = [examine_entry(folder, entry, limits) for entry in _entries(batch)]
+            columns = (
+                batch["path"].to_pylist(),
+                [finding.sha256 for finding in found],
+                [finding.problem for finding in found],
+                [list(finding.facts.items()) for finding in found],
+            )
+            arrays = map(pa.array, columns, schema.types)
+            yield pa.RecordBatch.from_arrays(list(arrays), schema=schema)
 
-    tasks = spark.sparkContext.defaultParallelism + entries.count() // _FILES_PER_TASK
+    tasks = _TASKS_PER_CORE * entries.sparkSession.sparkContext.defaultParallelism
     return entries.repartition(tasks, "path").mapInArrow(examine, FINDINGS)
 
 
 def with_content(entries: DataFrame, folder: Path, max_bytes: int) -> DataFrame:
     """Fill the column `content` where it is null; the bytes must still have the row's `sha256`."""
-    schema = to_arrow_schema(entries.schema)
 
     def read(batches: Batches) -> Iterator[pa.RecordBatch]:
-        portion: list[dict[str, Any]] = []
-        size = 0
-        for row in rows_of(batches):
-            content = _content(folder, row, max_bytes)
-            portion.append(row | {"content": content})
-            size += len(content)
-            if size > _BYTES_PER_BATCH:
-                yield pa.RecordBatch.from_pylist(portion, schema)
-                portion, size = [], 0
-        yield pa.RecordBatch.from_pylist(portion, schema)
+        for batch in batches:
+            for rows in _portions(batch):
+                places = rows.select(_PLACE).to_pylist()
+                contents = [_content(folder, place, max_bytes) for place in places]
+                columns = dict(zip(rows.schema.names, rows.columns, strict=True))
+                columns["content"] = pa.array(contents, pa.binary())
+                yield pa.RecordBatch.from_pydict(columns)
 
     return entries.mapInArrow(read, entries.schema)
+
+
+def _portions(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cut a batch where the pictures that it names would fill more than a portion's bytes."""
+    start, size = 0, 0
+    for row, more in enumerate(batch["size"].to_pylist()):
+        size += more
+        if size > _BYTES_PER_BATCH:
+            yield batch.slice(start, row + 1 - start)
+            start, size = row + 1, 0
+    if start < len(batch):
+        yield batch.slice(start)
 
 
 def _content(folder: Path, row: dict[str, Any], max_bytes: int) -> bytes:
@@ -110,7 +129,8 @@ def _content(folder: Path, row: dict[str, Any], max_bytes: int) -> bytes:
         raise FashionrecError(
             f"{row['archive']}: images lacks its picture: run again with --verify"
         )
-    content = read_content(folder, as_entry(row), max_bytes)
+    entry = Entry(row["path"], IMAGE, None, row["size"], 0, row["archive"], row["offset"])
+    content = read_content(folder, entry, max_bytes)
     if hashlib.sha256(content).hexdigest() != row["sha256"]:
         raise FashionrecError(f"{folder / row['path']}: changed while it was read: run again")
     return content
@@ -122,13 +142,13 @@ def rows_of(batches: Batches) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _entries(batches: Batches) -> Iterator[Entry]:
-    return map(as_entry, rows_of(batches))
+def _entries(batch: pa.RecordBatch) -> Iterator[Entry]:
+    return map(Entry, *(batch[name].to_pylist() for name in _ENTRY_FIELDS))
 
 
 def as_entry(row: dict[str, Any]) -> Entry:
     """Return the entry that a row of `entries_of` holds."""
-    return Entry(**{field.name: row[field.name] for field in fields(Entry)})
+    return Entry(*(row[name] for name in _ENTRY_FIELDS))
 
 
 def _as_batches(rows: Iterator[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -145,8 +165,3 @@ def _line_row(record: Record) -> dict[str, Any]:
     cells = [vars(cell) for cell in record.cells]
     row = {"line": record.line, "raw": record.raw, "reason": record.reason, "cells": cells}
     return row | record.values
-
-
-def _finding_row(entry: Entry, folder: Path, limits: Limits) -> dict[str, Any]:
-    finding = examine_entry(folder, entry, limits)
-    return vars(finding) | {"path": entry.path, "facts": list(finding.facts.items())}

@@ -36,6 +36,8 @@ def is_unchanged(
 
 def check_removal(store: Store, lines: DataFrame, pictures: DataFrame, max_share: float) -> None:
     """Raise RefusedError where more than a share of products, or of their pictures, is gone."""
+    if store.is_empty(PRODUCTS):
+        return
     old = store.read(PRODUCTS).select("product_id", "image_sha256").persist()
     new = lines.where("reason IS NULL").select("product_id")
     pictured = pictures.where("reason IS NULL").select("product_id")

@@ -1,6 +1,7 @@
 """The step `ingest`: a catalogue folder into products, images, rejects and files."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pyspark.sql import DataFrame
@@ -10,7 +11,12 @@ from fashionrec.changes import CHANGE, Written, count_changes
 from fashionrec.config import FetchSettings, IngestSettings
 from fashionrec.ingest import derive, frames
 from fashionrec.ingest.catalogue import Catalogue, Source, checks_of, read_catalogue
-from fashionrec.ingest.counts import check_conservation, line_counts, picture_counts
+from fashionrec.ingest.counts import (
+    check_conservation,
+    line_counts,
+    link_counts,
+    picture_counts,
+)
 from fashionrec.ingest.guards import check_removal, is_unchanged
 from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
 from fashionrec.ingest.styles import read_header
@@ -21,6 +27,7 @@ from fashionrec.tables import FILES, IMAGES, PRODUCTS, REJECTS
 log = logging.getLogger(__name__)
 
 _CHANGED = ("images_changed", "products_changed", "rejects_changed", "files_changed")
+_NOT_STATE = (*_CHANGED, "links_fetched")  # counts of what a run did, not of the catalogue
 # Files of `images`, each a range of ids, are small: a MERGE rewrites whole ones, and a file is the
 # least that a task of `embed` reads.
 _ROWS_PER_IMAGE_FILE, _BYTES_PER_IMAGE_FILE = 2_000, 64 << 20
@@ -51,7 +58,7 @@ def ingest(
     last = store.state(FILES)
     if last and not verify and is_unchanged(store, folder, entries, checks):
         log.info("ingest: no file of the catalogue has changed")
-        run.count("ingest", **last["counts"], **dict.fromkeys(_CHANGED, 0))
+        run.count("ingest", **last["counts"], **dict.fromkeys(_NOT_STATE, 0))
         return
     known = store.read(FILES).where(F.lit(not verify))
     source = Source(folder, header, known, settings, fetching)
@@ -63,9 +70,10 @@ def ingest(
         check_removal(store, catalogue.lines, catalogue.pictures, settings.max_removed_share)
     if header.extra:
         log.info("ingest: styles.csv has columns of no use: %s", ", ".join(header.extra))
+    fetched = link_counts(catalogue.fetched)  # a write of `files` would make Spark fetch anew
     written = _write(store, folder, settings, catalogue, run.run_id, counts)
     catalogue.unpersist()
-    run.count("ingest", **counts, **written)
+    run.count("ingest", **counts, **written, **fetched)
 
 
 def _write(
@@ -76,16 +84,19 @@ def _write(
     run_id: str,
     counts: dict[str, int],
 ) -> dict[str, int]:
-    """Write `files` last: that it knows a file means that the other tables have its content."""
     lines, files, pictures = catalogue.lines, catalogue.files, catalogue.pictures
     rejects = derive.rejects(lines, pictures, files, catalogue.links, run_id)
-    written = (
-        _write_images(store, folder, settings, catalogue),
-        store.sync(PRODUCTS, derive.products(lines, pictures, files)),
-        store.sync(REJECTS, rejects, ignore=["run_id"]),
-        store.sync(FILES, files.select(*FILES.names), state={"counts": counts}),
+    writes = (
+        lambda: _write_images(store, folder, settings, catalogue),
+        lambda: store.sync(PRODUCTS, derive.products(lines, pictures, files)),
+        lambda: store.sync(REJECTS, rejects, ignore=["run_id"]),
     )
-    return {name: rows.total for name, rows in zip(_CHANGED, written, strict=True)}
+    # At once: much of a small write is Spark's planning, on one core.
+    with ThreadPoolExecutor(len(writes)) as pool:
+        written = list(pool.map(lambda write: write(), writes))
+    # Last: that `files` knows a file means that the other tables have its content.
+    known = store.sync(FILES, files.select(*FILES.names), state={"counts": counts})
+    return {name: rows.total for name, rows in zip(_CHANGED, [*written, known], strict=True)}
 
 
 def _write_images(
@@ -95,11 +106,10 @@ def _write_images(
     images = derive.images(catalogue.pictures)
     changes = store.changes(IMAGES, images, derive.image_columns()).persist()
     written = count_changes(changes)
-    kept = changes.where(f"{CHANGE} <> 'delete'").join(
-        catalogue.entries.drop("product_id"), on="path", how="inner"
-    )
+    places = catalogue.entries.select("path", "archive", "offset")
+    kept = changes.where(f"{CHANGE} <> 'delete'").join(places, on="path", how="inner")
     kept = kept.join(catalogue.fetched.select("path", "content"), on="path", how="left")
-    parts = _image_files(kept, store.spark.sparkContext.defaultParallelism)
+    parts = _image_files(changes, store.spark.sparkContext.defaultParallelism)
     ordered = kept.repartitionByRange(parts, "product_id").sortWithinPartitions("product_id")
     filled = frames.with_content(ordered, folder, settings.max_bytes)
     gone = changes.where(f"{CHANGE} = 'delete'").withColumn("content", F.lit(None).cast("binary"))

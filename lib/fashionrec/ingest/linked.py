@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from fashionrec.config import FetchSettings
 from fashionrec.ingest.examine import examine_link
 from fashionrec.ingest.frames import FINDINGS, Batches, arrow_schema, as_entry, rows_of
+from fashionrec.ingest.hosts import Hosts
 from fashionrec.ingest.links import Link
 from fashionrec.ingest.pictures import Limits
 
@@ -41,11 +42,10 @@ def examined_links(
 
     def examine(batches: Batches) -> Iterator[pa.RecordBatch]:
         products = (list(rows) for _, rows in groupby(rows_of(batches), lambda r: r["product_id"]))
+        hosts = Hosts(fetching)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             while portion := list(islice(products, _AT_ONCE)):
-                found = pool.map(
-                    lambda rows: _until_usable(rows, folder, limits, fetching), portion
-                )
+                found = pool.map(lambda rows: _until_usable(rows, folder, limits, hosts), portion)
                 yield pa.RecordBatch.from_pylist([row for rows in found for row in rows], schema)
 
     findings = entries.join(_as_known(known), on=_KNOWN, how="left")
@@ -62,21 +62,19 @@ def _as_known(files: DataFrame) -> DataFrame:
     return files.select("path", "size", mtime, "checks", F.lit(True).alias("known"), *facts)
 
 
-def _until_usable(
-    rows: list[_Row], folder: Path, limits: Limits, fetching: FetchSettings
-) -> list[_Row]:
+def _until_usable(rows: list[_Row], folder: Path, limits: Limits, hosts: Hosts) -> list[_Row]:
     found: list[_Row] = []
     for row in rows:
-        found.append(_finding(row, folder, limits, fetching))
+        found.append(_finding(row, folder, limits, hosts))
         if found[-1]["problem"] is None:
             break
     return found
 
 
-def _finding(row: _Row, folder: Path, limits: Limits, fetching: FetchSettings) -> _Row:
+def _finding(row: _Row, folder: Path, limits: Limits, hosts: Hosts) -> _Row:
     if row["known"]:
         names = ("sha256", "problem", "facts")
         return {name: row[f"known_{name}"] for name in names} | {"path": row["path"]}
-    finding, content = examine_link(folder, as_entry(row), limits, fetching)
+    finding, content = examine_link(folder, as_entry(row), limits, hosts.fetch)
     facts = list(finding.facts.items())
     return vars(finding) | {"path": row["path"], "facts": facts, "content": content}

@@ -83,7 +83,7 @@ def read_content(folder: Path, entry: Entry, max_bytes: int) -> bytes:
     Raises:
         OSError: the file cannot be read.
     """
-    with (folder / (entry.archive or entry.path)).open("rb") as file:
+    with open(os.path.join(folder, entry.archive or entry.path), "rb") as file:
         if entry.offset is not None:
             file.seek(entry.offset)
             return file.read(min(entry.size, max_bytes + 1))
@@ -188,4 +188,4 @@ def _readable(path: str) -> str:
 
 
 def _id_of(path: str) -> int | None:
-    return as_product_id(Path(path).stem)
+    return as_product_id(os.path.splitext(os.path.basename(path))[0])

@@ -107,7 +107,7 @@ def _checked(header: Header, path: Path, required: Sequence[str]) -> Header:
     return header
 
 
-def line_ranges(path: Path, size: int = 1 << 24) -> Iterator[LineRange]:
+def line_ranges(path: Path, size: int = 1 << 20) -> Iterator[LineRange]:
     """Cut the file into ranges of about `size` bytes at line ends, without keeping it in memory."""
     line, offset = 1, 0
     with path.open("rb") as file:
