@@ -115,6 +115,13 @@ def test_tables_carry_comments_and_can_be_read_by_any_reader(
     assert detail.properties["delta.enableDeletionVectors"] == "false"
 
 
+def test_a_key_is_never_null_whoever_writes(store: Store, spark: SparkSession) -> None:
+    rows = reject(spark, ("r", None, "1", "a", "x"))
+    with pytest.raises(Exception, match="NOT NULL constraint violated for column: source"):
+        rows.write.format("delta").mode("append").save(store.path(REJECTS))
+    assert content(store) == []
+
+
 def test_a_foreign_folder_is_refused_and_left_alone(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "products").mkdir()
     (tmp_path / "products" / "letter.txt").write_text("mine")

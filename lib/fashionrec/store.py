@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from fashionrec import tables
 from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
@@ -230,18 +231,18 @@ class Store:
             )
 
     def _create(self, table: Table) -> None:
-        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table))
-        builder = builder.comment(table.comment)
-        for column in table.columns:
-            builder = builder.addColumn(
-                column.name,
-                column.type,
-                nullable=column.name not in table.key,
-                comment=column.comment,
-            )
-        for name, value in _PROPERTIES.items():
-            builder = builder.property(name, value)
-        builder.execute()
+        schema = StructType.fromDDL(", ".join(f"{c.name} {c.type}" for c in table.columns))
+        for field, column in zip(schema.fields, table.columns, strict=True):
+            field.nullable = column.name not in table.key
+            field.metadata = {"comment": column.comment}
+        # By delta-rs, as in `put`: Spark takes most of a second per table.
+        deltalake.DeltaTable.create(
+            self.path(table),
+            deltalake.Schema.from_json(schema.json()),
+            mode="ignore",
+            description=table.comment,
+            configuration=_PROPERTIES,
+        )
 
     def _check_columns(self, table: Table) -> None:
         found = [field.name for field in self._snapshot(table).schema().fields]
