@@ -17,7 +17,7 @@ import pyarrow.dataset as ds
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DataType, StructType
 
 from fashionrec import tables
 from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
@@ -231,10 +231,10 @@ class Store:
             )
 
     def _create(self, table: Table) -> None:
-        schema = StructType.fromDDL(", ".join(f"{c.name} {c.type}" for c in table.columns))
-        for field, column in zip(schema.fields, table.columns, strict=True):
-            field.nullable = column.name not in table.key
-            field.metadata = {"comment": column.comment}
+        schema = StructType()
+        for column in table.columns:
+            kind, nullable = DataType.fromDDL(column.type), column.name not in table.key
+            schema.add(column.name, kind, nullable, {"comment": column.comment})
         # By delta-rs, as in `put`: Spark takes most of a second per table.
         deltalake.DeltaTable.create(
             self.path(table),
