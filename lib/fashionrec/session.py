@@ -1,5 +1,8 @@
 """The Spark session of a job."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 from pyspark.sql import SparkSession
 
 from fashionrec.errors import FashionrecError
@@ -38,3 +41,15 @@ def spark_session(job: str) -> SparkSession:
             "spark-submit --packages io.delta:delta-spark_2.13:4.0.1"
         ) from error
     return spark
+
+
+@contextmanager
+def with_properties(spark: SparkSession, properties: Mapping[str, str]) -> Iterator[None]:
+    """Let properties of the session, which have no value else, hold for what is inside."""
+    for name, value in properties.items():
+        spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        for name in properties:
+            spark.conf.unset(name)

@@ -7,7 +7,7 @@ go on is committed with its output, as Delta's userMetadata.
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from fashionrec import tables
 from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
 from fashionrec.errors import FashionrecError
 from fashionrec.read import dataset_of
+from fashionrec.session import with_properties
 from fashionrec.tables import Table
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
@@ -255,16 +256,9 @@ class Store:
     def _snapshot(self, table: Table) -> deltalake.DeltaTable:
         return deltalake.DeltaTable(self.path(table))
 
-    @contextmanager
-    def _committing(self, state: dict[str, Any] | None) -> Iterator[None]:
-        if state is None:
-            yield
-            return
-        self.spark.conf.set(_USER_METADATA, json.dumps(state))
-        try:
-            yield
-        finally:
-            self.spark.conf.unset(_USER_METADATA)
+    def _committing(self, state: dict[str, Any] | None) -> AbstractContextManager[None]:
+        properties = {} if state is None else {_USER_METADATA: json.dumps(state)}
+        return with_properties(self.spark, properties)
 
 
 def _literal(text: str) -> str:
