@@ -64,6 +64,13 @@ def current_version(store: Store) -> str:
     return row["model_version"]
 
 
+def versions_by_promotion(store: Store) -> list[str]:
+    """Return all model versions of the warehouse: the current one, then the last before it, ..."""
+    rows = store.scan(MODELS, ["model_version", "current", "promoted_at"]).to_table()
+    order = [("current", "descending"), ("promoted_at", "descending")]
+    return list(rows.sort_by(order)["model_version"].to_pylist())
+
+
 def _current_row(store: Store) -> dict[str, str] | None:
     rows = store.scan(MODELS, ["model_version", "path"], ds.field("current")).to_table().to_pylist()
     return rows[0] if rows else None

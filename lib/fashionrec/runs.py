@@ -26,6 +26,12 @@ class Run:
     counts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     model_version: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Record something worth knowing, and say it on the log."""
+        self.notes.append(text)
+        log.info("%s", text)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -60,12 +66,13 @@ def recorded(store: Store, job: str, run_id: str | None = None) -> Iterator[Run]
         yield run
     except BaseException as error:  # Ctrl-C as well: the record must not stay 'running'
         status = error.run_status if isinstance(error, FashionrecError) else "failed"
-        _write(store, run, status, message=str(error) or type(error).__name__)
+        run.notes.insert(0, str(error) or type(error).__name__)
+        _write(store, run, status)
         raise
     _write(store, run, "succeeded")
 
 
-def _write(store: Store, run: Run, status: str, message: str | None = None) -> None:
+def _write(store: Store, run: Run, status: str) -> None:
     written = {
         name: version
         for name, version in store.versions().items()
@@ -82,6 +89,6 @@ def _write(store: Store, run: Run, status: str, message: str | None = None) -> N
         "versions_read": run.versions_read,
         "versions_written": written,
         "model_version": run.model_version,
-        "message": message,
+        "message": "; ".join(run.notes) or None,
     }
     store.put(RUNS, row)
