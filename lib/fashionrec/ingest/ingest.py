@@ -30,7 +30,7 @@ _CHANGED = ("images_changed", "products_changed", "rejects_changed", "files_chan
 _NOT_STATE = (*_CHANGED, "links_fetched")  # counts of what a run did, not of the catalogue
 # Files of `images`, each a range of ids, are small: a MERGE rewrites whole ones, and a file is the
 # least that a task of `embed` reads.
-_ROWS_PER_IMAGE_FILE, _BYTES_PER_IMAGE_FILE = 2_000, 64 << 20
+_ROWS_PER_IMAGE_FILE, _BYTES_PER_IMAGE_FILE = 1_000, 64 << 20
 
 
 def ingest(
