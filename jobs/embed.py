@@ -1,6 +1,7 @@
 """Write an embedding and a predicted class for each picture that the model has not seen."""
 
 from fashionrec.cli import Context, run_job
+from fashionrec.embed.devices import check_devices
 from fashionrec.embed.embed import embed
 from fashionrec.models import current_model
 from fashionrec.runs import recorded
@@ -10,9 +11,11 @@ from fashionrec.store import Store
 
 def main(context: Context) -> None:
     """Embed the pictures of the warehouse."""
+    settings = context.config
     store = Store(spark_session("embed"), context.warehouse)
     with recorded(store, "embed") as run, run.step("embed"):
-        embed(store, current_model(store, context.config.model), context.config.embed, run)
+        check_devices(store.spark, settings.embed)
+        embed(store, current_model(store, settings.model), settings.embed, run)
 
 
 if __name__ == "__main__":

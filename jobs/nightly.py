@@ -1,6 +1,7 @@
 """The whole flow, in order: ingest, embed, neighbours, publish."""
 
 from fashionrec.cli import Context, add_ingest_options, run_job
+from fashionrec.embed.devices import check_devices
 from fashionrec.embed.embed import embed
 from fashionrec.ingest.ingest import ingest
 from fashionrec.models import current_model
@@ -19,6 +20,7 @@ def main(context: Context) -> None:
     catalogue = context.catalogue or ensure_catalogue(context.sample, settings.sample)
     store = Store(spark_session("nightly"), context.warehouse)
     with recorded(store, "nightly", options.run_id) as run:
+        check_devices(store.spark, settings.embed)
         with run.step("ingest"):
             ingest(
                 store,

@@ -8,32 +8,41 @@ from fashionrec.progress import followed, progress_line
 
 
 @pytest.mark.parametrize(
-    ("share", "line"),
+    ("finished", "line"),
     [
-        (0.0, "0 of 2,000 images, 10 s so far"),
-        (0.5, "1,000 of 2,000 images, 100 images/s, 10 s left"),
-        (1.0, "2,000 of 2,000 images, 200 images/s, 0 s left"),
+        (0, "0 of 2,000 images, 10 s so far"),
+        (1_000, "1,000 of 2,000 images, 100 images/s, 10 s left"),
+        (2_000, "2,000 of 2,000 images, 200 images/s, 0 s left"),
+        (2_500, "2,000 of 2,000 images, 200 images/s, 0 s left"),  # tasks that ran twice
     ],
 )
-def test_progress_line(share: float, line: str) -> None:
-    assert progress_line(share, 2_000, 10.0, "images") == line
+def test_progress_line(finished: int, line: str) -> None:
+    assert progress_line(finished, 2_000, 10.0, "images") == line
 
 
 def test_an_action_is_followed(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.2)
+    monkeypatch.setattr(logging.getLogger("fashionrec"), "propagate", True)
+
+    naps = spark.sparkContext.accumulator(0)
 
     def slow(batches):  # type: ignore[no-untyped-def]
         import time
 
         time.sleep(0.5)
+        naps.add(1)
         yield from batches
 
-    rows = spark.range(0, 8, 1, numPartitions=8)
-    with caplog.at_level(logging.INFO), followed(spark, "sleep", 8, "naps") as costs:
-        assert rows.mapInArrow(slow, rows.schema).count() == 8
-    lines = [record.message for record in caplog.records]
-    assert any("of 8 naps, " in line and "naps/s" in line for line in lines), lines
+    rows = spark.range(0, 4, 1, numPartitions=4)
+    watched = followed(spark, "sleep", 8, "naps", lambda: naps.value)
+    with caplog.at_level(logging.INFO), watched as costs:
+        for _ in range(2):  # two actions, as of two portions
+            assert rows.mapInArrow(slow, rows.schema).count() == 4
+    lines = [record.message for record in caplog.records if "naps/s" in record.message]
+    done = [int(line.split()[1]) for line in lines]
+    assert done == sorted(done), lines
+    assert 4 <= done[-1] <= 8
     assert costs.seconds["tasks"] > 8 * 0.5 * 0.8
     assert spark.sparkContext.getLocalProperty("spark.jobGroup.id") is None

@@ -72,6 +72,7 @@ class EmbedSettings(_Settings):
     engine: Literal["auto", "openvino", "torch"]
     batch_size: int = Field(gt=0)
     commit_every: int = Field(gt=0)
+    keep_versions: int = Field(ge=0)
 
 
 Attribute = Literal[

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -24,15 +24,24 @@ class StageCosts:
 
 
 @contextmanager
-def followed(spark: SparkSession, what: str, total: int, unit: str) -> Iterator[StageCosts]:
-    """Log a line every few seconds while the action inside works on `total` things.
+def followed(
+    spark: SparkSession, what: str, total: int, unit: str, finished: Callable[[], int]
+) -> Iterator[StageCosts]:
+    """Log a line every few seconds while the actions inside work on `total` things.
 
-    The share of finished tasks stands for the share of things, since tasks are about equal.
+    `finished` says how many are done: an accumulator's value, which grows as tasks end.
     """
     context, group = spark.sparkContext, uuid4().hex
     context.setJobGroup(group, what)
     done, costs = threading.Event(), StageCosts()
-    watcher = threading.Thread(target=_watch, args=(context, group, what, total, unit, done))
+
+    def watch() -> None:
+        began = time.monotonic()
+        while not done.wait(_SECONDS_BETWEEN_LINES):
+            seconds = time.monotonic() - began
+            log.info("%s: %s", what, progress_line(finished(), total, seconds, unit))
+
+    watcher = threading.Thread(target=watch)
     watcher.start()
     try:
         yield costs
@@ -43,31 +52,14 @@ def followed(spark: SparkSession, what: str, total: int, unit: str) -> Iterator[
         context.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
 
 
-def _watch(
-    context: SparkContext, group: str, what: str, total: int, unit: str, done: threading.Event
-) -> None:
-    began = time.monotonic()
-    while not done.wait(_SECONDS_BETWEEN_LINES):
-        share = _share_done(context, group)
-        seconds = time.monotonic() - began
-        log.info("%s: %s", what, progress_line(share, total, seconds, unit))
-
-
-def progress_line(share: float, total: int, seconds: float, unit: str) -> str:
+def progress_line(finished: int, total: int, seconds: float, unit: str) -> str:
     """Return done, total, rate and time left, as far as they are known."""
-    finished = int(share * total)
+    finished = min(finished, total)  # a task that was run twice has counted twice
     if not finished:
         return f"0 of {total:,} {unit}, {seconds:.0f} s so far"
     rate = finished / seconds
     left = (total - finished) / rate
     return f"{finished:,} of {total:,} {unit}, {rate:,.0f} {unit}/s, {left:.0f} s left"
-
-
-def _share_done(context: SparkContext, group: str) -> float:
-    """Return the finished share of the group's latest stage: the one that does the work."""
-    stages = map(context.statusTracker().getStageInfo, _stages(context, group))
-    last = next((stage for stage in reversed(list(stages)) if stage and stage.numTasks), None)
-    return last.numCompletedTasks / last.numTasks if last else 0.0
 
 
 def _stages(context: SparkContext, group: str) -> list[int]:

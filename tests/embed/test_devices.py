@@ -1,17 +1,26 @@
 """Which device a network runs on, without needing one."""
 
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from pyspark.sql import SparkSession
 
-from conftest import ROOT
+from conftest import ROOT, RunJob
 from fashionrec.config import load
 from fashionrec.embed import frames
-from fashionrec.embed.engines import choose_program
-from fashionrec.embed.model import load_model
-from fashionrec.embed.torch_engine import device_of
+from fashionrec.embed.devices import executors_gpu
+from fashionrec.embed.engines import check_settings, choose_program
+from fashionrec.embed.model import Model, load_model
+from fashionrec.embed.torch_engine import Precision, device_of, gpu_precision
 from fashionrec.errors import FashionrecError
+from fashionrec.store import Store
+from fashionrec.tables import RUNS
 
 EMBED = load().embed
 
@@ -47,12 +56,74 @@ def test_outside_a_task_there_is_no_address() -> None:
     assert frames.assigned_gpu() is None
 
 
+def tiny(folder: Path) -> Model:
+    return load_model(str(folder), Path())
+
+
+@pytest.mark.parametrize(
+    ("device", "engine", "gpu", "wanted"),
+    [
+        ("auto", "auto", "bf16", "torch bf16 cuda"),
+        ("auto", "torch", "fp16", "torch fp16 cuda"),  # a GPU that only emulates bf16
+        ("cuda", "auto", "bf16", "torch bf16 cuda"),
+        ("auto", "auto", None, "openvino .* cpu"),
+        ("auto", "openvino", "bf16", "openvino .* cpu"),
+        ("cpu", "auto", "bf16", "openvino .* cpu"),
+        ("cpu", "torch", "bf16", "torch .* cpu"),
+    ],
+)
+def test_what_is_taken(
+    device: str, engine: str, gpu: Precision | None, wanted: str, tiny_model: Path
+) -> None:
+    settings = EMBED.model_copy(update={"device": device, "engine": engine})
+    program = choose_program(tiny(tiny_model), settings, lambda: gpu)
+    assert re.fullmatch(wanted, program.engine)
+
+
+def test_openvino_on_a_gpu_is_refused() -> None:
+    settings = EMBED.model_copy(update={"device": "cuda", "engine": "openvino"})
+    with pytest.raises(FashionrecError, match="runs on the CPU"):
+        check_settings(settings, lambda: "bf16")
+
+
+def test_local_tasks_see_the_gpu_of_this_machine(spark: SparkSession) -> None:
+    assert executors_gpu(spark) == gpu_precision()
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_cuda_without_a_gpu_is_an_error_before_any_work() -> None:
-    model = load_model("models/fashion-base", ROOT)
-    with pytest.raises(FashionrecError, match="torch sees no usable GPU"):
-        choose_program(model, EMBED.model_copy(update={"device": "cuda"}))
-    assert choose_program(model, EMBED).engine.endswith("cpu")
+@pytest.mark.parametrize("job", ["nightly", "embed"])
+def test_cuda_without_a_gpu_is_an_error_before_any_work(
+    job: str,
+    night: Store,
+    catalogue: Path,
+    run_job: RunJob,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    before = night.versions()
+    paths = ("--catalogue", catalogue, "--warehouse", night.warehouse)
+    assert run_job(job, *paths, "--set", "embed.device=cuda") == 1
+    assert "embed.device = 'cuda', but torch sees no usable GPU" in capfd.readouterr().err
+    after = night.versions()
+    assert {name for name in after if after[name] != before[name]} == {RUNS.name}
+
+
+def test_the_discovery_script_says_what_spark_expects(tmp_path: Path) -> None:
+    nvidia_smi = tmp_path / "nvidia-smi"
+    nvidia_smi.write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
+    nvidia_smi.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    script = ROOT / "conf" / "gpu-discovery.sh"
+    said = subprocess.run([str(script)], env=env, capture_output=True, text=True, check=True)
+    assert json.loads(said.stdout) == {"name": "gpu", "addresses": ["0", "1"]}
+
+
+@pytest.mark.parametrize(("file", "tasks"), [("gpu.conf", 1), ("gpu-shared.conf", 4)])
+def test_properties_for_one_and_for_several_tasks_per_gpu(file: str, tasks: int) -> None:
+    lines = (ROOT / "conf" / file).read_text().splitlines()
+    properties = dict(line.split() for line in lines if line and not line.startswith("#"))
+    assert float(properties["spark.task.resource.gpu.amount"]) * tasks == 1
+    assert int(properties["spark.executor.resource.gpu.amount"]) == 1
+    assert (ROOT / properties["spark.executor.resource.gpu.discoveryScript"]).exists()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -1,28 +1,33 @@
 """The step: what is computed, copied, kept and removed."""
 
-import shutil
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from conftest import write_model
+from conftest import ROOT, write_model
 from fashionrec.config import EmbedSettings, load
 from fashionrec.embed import embed as step
 from fashionrec.embed.decode import as_pixels
 from fashionrec.embed.model import load_model
 from fashionrec.embed.network import load_network
+from fashionrec.models import current_model
 from fashionrec.runs import recorded
 from fashionrec.store import Store
-from fashionrec.tables import EMBEDDINGS, IMAGES
+from fashionrec.tables import EMBEDDINGS, IMAGES, RUNS
 
 SETTINGS = load().embed
 
 
 def run(store: Store, model_folder: Path, settings: EmbedSettings = SETTINGS) -> dict[str, int]:
     with recorded(store, "embed") as current:
-        step.embed(store, load_model(str(model_folder), Path()), settings, current)
+        step.embed(store, current_model(store, str(model_folder)), settings, current)
     return {name.removeprefix("embed."): n for name, n in current.counts.items()}
 
 
@@ -58,9 +63,13 @@ def test_nothing_new_writes_nothing(night: Store, tiny_model: Path) -> None:
     assert (counts["written"], counts["kept"]) == (0, night.read(IMAGES).count())
 
 
-def test_shared_pictures_are_computed_once(night: Store, tiny_model: Path) -> None:
+def test_shared_pictures_are_computed_once(night: Store) -> None:
     shared = night.read(IMAGES).groupBy("sha256").count().where("count > 1").collect()
     assert len(shared) == 2
+    counts = night.read(RUNS).where("run_id = 'first'").first().counts
+    distinct = night.read(IMAGES).select("sha256").distinct().count()
+    assert counts["embed.written"] - counts["embed.copied"] == distinct
+    assert counts["embed.copied"] == sum(row["count"] - 1 for row in shared)
     table = embeddings(night)
     for row in shared:
         assert len({vector for (_, sha), vector in table.items() if sha == row.sha256}) == 1
@@ -80,35 +89,62 @@ def test_a_known_picture_is_copied_and_a_replaced_one_goes(night: Store, tiny_mo
     assert (one.product_id, one.sha256) not in after
 
 
-def test_a_killed_run_goes_on_where_it_stopped(
-    night: Store, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_run_goes_on_where_it_stopped(night: Store, tiny_model: Path) -> None:
     whole = embeddings(night)
     night.sync(EMBEDDINGS, night.read(EMBEDDINGS).where("false"))
-    real, calls = step._append_encoded, []
-
-    def dies_in_its_third_portion(*args: object) -> int:
-        calls.append(args)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return real(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(step, "_append_encoded", dies_in_its_third_portion)
     portions = SETTINGS.model_copy(update={"commit_every": 10})
-    with pytest.raises(KeyboardInterrupt):
-        run(night, tiny_model, portions)
-    assert len(embeddings(night)) == 20
-    monkeypatch.undo()
+    kill_after(20, night, tiny_model, portions.commit_every)
+    kept = len(embeddings(night))
+    assert kept % 10 == 0
+    assert 20 <= kept < len(whole)
+    assert night.read(RUNS).where("job = 'embed'").first().status == "running"
     counts = run(night, tiny_model, portions)
-    assert counts["kept"] == 20
+    assert counts["kept"] == kept
     assert embeddings(night) == whole
+
+
+def kill_after(rows: int, store: Store, model: Path, commit_every: int) -> None:
+    """Start the job in processes of its own, and kill them all once there are so many rows."""
+    settings = ("--set", f"model={model}", "--set", f"embed.commit_every={commit_every}")
+    words = [sys.executable, str(ROOT / "jobs" / "embed.py"), "--warehouse", store.warehouse]
+    job = subprocess.Popen([*words, *settings], start_new_session=True, stderr=subprocess.DEVNULL)
+    try:
+        while store.count(EMBEDDINGS) < rows:
+            assert job.poll() is None
+            time.sleep(0.1)
+    finally:
+        os.killpg(job.pid, signal.SIGKILL)
+        job.wait()
 
 
 def test_a_new_model_version_fills_its_own_rows(night: Store, tmp_path: Path) -> None:
     before = night.read(EMBEDDINGS).count()
     counts = run(night, write_model(tmp_path / "second", seed=9))
     assert counts["written"] == before
-    assert night.read(EMBEDDINGS).groupBy("model_version").count().count() == 2
+    assert sorted(versions(night).values()) == [before, before]
+
+
+def versions(store: Store) -> dict[str, int]:
+    rows = store.read(EMBEDDINGS).groupBy("model_version").count().collect()
+    return {row.model_version: row["count"] for row in rows}
+
+
+def test_old_versions_go_and_the_current_one_never(
+    night: Store, tiny_model: Path, tmp_path: Path
+) -> None:
+    (first,) = versions(night)
+    folders = [tiny_model, *(write_model(tmp_path / f"m{seed}", seed) for seed in (7, 8))]
+    _, second, third = (load_model(str(folder), Path()).version for folder in folders)
+    run(night, folders[1])
+    assert set(versions(night)) == {first, second}
+    counts = run(night, folders[2])
+    assert set(versions(night)) == {second, third}  # embed.keep_versions = 1
+    assert counts["removed"] == counts["written"] == versions(night)[third]
+    run(night, folders[1])  # back to the second: the third is now the earlier one
+    assert set(versions(night)) == {second, third}
+    counts = run(night, folders[1], SETTINGS.model_copy(update={"keep_versions": 0}))
+    assert set(versions(night)) == {second}
+    assert counts["removed"] == counts["kept"] == versions(night)[second]
 
 
 def test_a_corrupt_picture_costs_one_row(night: Store, tiny_model: Path) -> None:
@@ -120,12 +156,40 @@ def test_a_corrupt_picture_costs_one_row(night: Store, tiny_model: Path) -> None
     night.sync(IMAGES, images.where(f"product_id <> {victim}").unionByName(bad))
     counts = run(night, tiny_model)
     assert (counts["failed"], counts["written"], counts["removed"]) == (1, 0, 1)
+    assert counts["kept"] == images.count() - 1
 
 
-def test_a_second_warehouse_has_the_same_numbers(
-    night: Store, tiny_model: Path, store: Store, tmp_path: Path
-) -> None:
-    store.sync(IMAGES, night.read(IMAGES).repartition(5))
-    run(store, tiny_model, SETTINGS.model_copy(update={"commit_every": 7}))
-    assert embeddings(store) == embeddings(night)
-    shutil.rmtree(store.warehouse)
+def test_the_record_tells_what_ran_and_where_time_went(night: Store, tiny_model: Path) -> None:
+    row = night.read(RUNS).where("run_id = 'first'").first()
+    assert row.message.startswith("embed on ")
+    assert row.message.endswith("(device 'auto', engine 'auto')")
+    seconds = row.seconds
+    assert 0 < seconds["embed.decode"] < seconds["embed.compute"] <= seconds["embed"]
+    assert 0 < seconds["embed.network"] <= seconds["embed.tasks"]
+    assert seconds["embed.tasks_cpu"] > 0
+
+
+def test_a_mix_of_engines_is_told(night: Store, tiny_model: Path) -> None:
+    victim = night.read(IMAGES).orderBy("product_id").first().product_id
+    replace_picture(night, victim)
+    run(night, tiny_model)
+    (engine,) = night.state(EMBEDDINGS)["engines"]
+    assert mixes(night) == []
+    replace_picture(night, victim)
+    run(night, tiny_model, SETTINGS.model_copy(update={"engine": "torch", "device": "cpu"}))
+    both = night.state(EMBEDDINGS)["engines"]
+    assert [text.split("mixes rows by ")[1] for text in mixes(night)] == [" and ".join(both)]
+    assert len(both) == 2
+    assert engine in both
+
+
+def mixes(store: Store) -> list[str]:
+    messages = [row.message for row in store.read(RUNS).collect() if row.message]
+    return [text for message in messages for text in message.split("; ") if "mixes" in text]
+
+
+def replace_picture(store: Store, product_id: int) -> None:
+    """Give a product a picture that counts as another, by its hash."""
+    images = store.read(IMAGES)
+    changed = F.when(F.col("product_id") == product_id, F.concat(F.lit("x"), "sha256"))
+    store.sync(IMAGES, images.withColumn("sha256", changed.otherwise(F.col("sha256"))))

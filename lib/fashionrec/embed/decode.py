@@ -21,11 +21,15 @@ Image.MAX_IMAGE_PIXELS = None
 _DRAFT_MARGIN = 2
 
 
-def as_pixels(content: bytes, preprocessing: Preprocessing) -> Pixels:
-    """Return uint8 [height, width, 3] in RGB; whatever Pillow raises is the caller's to count."""
+def as_pixels(content: bytes, preprocessing: Preprocessing, *, reduced: bool = True) -> Pixels:
+    """Return uint8 [height, width, 3] in RGB; whatever Pillow raises is the caller's to count.
+
+    `reduced`: whether a JPEG much larger than that is decoded at reduced scale.
+    """
     with Image.open(io.BytesIO(content)) as image:
-        needed = max(preprocessing.height, preprocessing.width, preprocessing.shorter_side or 0)
-        image.draft(None, (_DRAFT_MARGIN * needed, _DRAFT_MARGIN * needed))
+        if reduced:
+            needed = max(preprocessing.height, preprocessing.width, preprocessing.shorter_side or 0)
+            image.draft(None, (_DRAFT_MARGIN * needed, _DRAFT_MARGIN * needed))
         upright = ImageOps.exif_transpose(image)
         return np.asarray(_resized(_as_rgb(upright), preprocessing))
 

@@ -1,17 +1,37 @@
 """Which engine and device run a model version here. The driver decides; workers are told."""
 
 import importlib.util
-
-import torch
+from collections.abc import Callable
 
 from fashionrec.config import EmbedSettings
 from fashionrec.embed.encoder import Program
 from fashionrec.embed.model import Model
-from fashionrec.embed.torch_engine import TorchProgram
+from fashionrec.embed.torch_engine import Precision, TorchProgram, cpu_precision, gpu_precision
 from fashionrec.errors import FashionrecError
 
+# Asks, where the network is going to run, for the precision of the GPU; None: there is none.
+FindGpu = Callable[[], Precision | None]
 
-def choose_program(model: Model, settings: EmbedSettings) -> Program:
+
+def check_settings(settings: EmbedSettings, find_gpu: FindGpu = gpu_precision) -> None:
+    """Check that what `device` and `engine` ask for can be had, before any work.
+
+    Raises:
+        FashionrecError: it cannot.
+    """
+    if settings.device == "cuda":
+        if settings.engine == "openvino":
+            raise FashionrecError(
+                "embed.engine = 'openvino' runs on the CPU, but embed.device = 'cuda': change one"
+            )
+        _require(find_gpu())
+    if settings.engine == "openvino" and not _has_openvino():
+        raise FashionrecError("embed.engine = 'openvino', but it is not installed: pip install it")
+
+
+def choose_program(
+    model: Model, settings: EmbedSettings, find_gpu: FindGpu = gpu_precision
+) -> Program:
     """Return the network for the settings `device` and `engine`.
 
     "auto" takes torch on a GPU where there is one, and else OpenVINO on the CPU.
@@ -19,30 +39,25 @@ def choose_program(model: Model, settings: EmbedSettings) -> Program:
     Raises:
         FashionrecError: what is asked for cannot be had here.
     """
-    device = _device(settings.device)
-    if settings.engine == "openvino" and device == "cuda":
-        raise FashionrecError(
-            "embed.engine = 'openvino' runs on the CPU, but embed.device = 'cuda': change one"
-        )
-    if device == "cpu" and settings.engine != "torch" and _has_openvino(settings.engine):
-        from fashionrec.embed.openvino_engine import openvino_program
+    check_settings(settings, find_gpu)
+    wants_gpu = settings.device != "cpu" and settings.engine != "openvino"
+    gpu = find_gpu() if wants_gpu else None
+    if gpu:
+        return TorchProgram(model, "cuda", gpu, settings.batch_size)
+    if settings.engine == "torch" or not _has_openvino():
+        return TorchProgram(model, "cpu", cpu_precision(), settings.batch_size)
+    from fashionrec.embed.openvino_engine import openvino_program
 
-        return openvino_program(model, settings.batch_size)
-    return TorchProgram(model, device, settings.batch_size)
+    return openvino_program(model, settings.batch_size)
 
 
-def _device(wanted: str) -> str:
-    available = torch.cuda.is_available()
-    if wanted == "cuda" and not available:
+def _require(gpu: Precision | None) -> None:
+    if gpu is None:
         raise FashionrecError(
             "embed.device = 'cuda', but torch sees no usable GPU: check nvidia-smi and the driver, "
             "or set embed.device = 'auto'"
         )
-    return "cuda" if available and wanted != "cpu" else "cpu"
 
 
-def _has_openvino(engine: str) -> bool:
-    found = importlib.util.find_spec("openvino") is not None
-    if not found and engine == "openvino":
-        raise FashionrecError("embed.engine = 'openvino', but it is not installed: pip install it")
-    return found
+def _has_openvino() -> bool:
+    return importlib.util.find_spec("openvino") is not None

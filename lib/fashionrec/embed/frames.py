@@ -27,17 +27,18 @@ _encoders: dict[str, Encoder] = {}  # a python worker serves one task after anot
 
 @dataclass(frozen=True)
 class Sent:
-    """A network on its way to executors, once per node, and the seconds that come back."""
+    """A network on its way to executors, once per node, and the sums that come back."""
 
     engine: str
     program: "Broadcast[Program]"
+    finished: "Accumulator[int]"
     decode_seconds: "Accumulator[float]"
     network_seconds: "Accumulator[float]"
 
 
 def send(context: SparkContext, program: Program) -> Sent:
     """Make a network available to all tasks."""
-    sums = context.accumulator(0.0), context.accumulator(0.0)
+    sums = context.accumulator(0), context.accumulator(0.0), context.accumulator(0.0)
     return Sent(program.engine, context.broadcast(program), *sums)
 
 
@@ -60,6 +61,7 @@ def _encode_batches(
     results = encode_pictures(_contents(batches), decode, encoder, threads, seconds)
     rows = (_result_row(*key, result) for key, result in results)
     while portion := list(islice(rows, _RESULTS_PER_BATCH)):
+        sent.finished.add(len(portion))
         yield pa.RecordBatch.from_pylist(portion, schema)
     sent.decode_seconds.add(seconds.decode)
     sent.network_seconds.add(seconds.network)

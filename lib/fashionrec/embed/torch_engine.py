@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -11,13 +12,30 @@ from fashionrec.embed.model import Model
 from fashionrec.embed.network import load_network
 from fashionrec.embed.preprocessing import Preprocessing
 
+Precision = Literal["fp32", "bf16", "fp16"]
+
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def cpu_precision() -> Precision:
+    """Return the fastest precision of this processor that keeps embeddings close to fp32's."""
+    return "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
+
+
+def gpu_precision() -> Precision | None:
+    """Return that of this machine's GPU; None: torch sees no usable one."""
+    if not torch.cuda.is_available():
+        return None
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+
 
 @dataclass(frozen=True)
 class TorchProgram:
-    """A model version for torch, in bfloat16 where the device multiplies it."""
+    """A model version for torch."""
 
     model: Model
     device: str
+    precision: Precision
     batch_size: int
 
     @property
@@ -28,14 +46,7 @@ class TorchProgram:
     @property
     def engine(self) -> str:
         """Engine, precision and device."""
-        return f"torch {'bf16' if self.is_half else 'fp32'} {self.device}"
-
-    @property
-    def is_half(self) -> bool:
-        """Whether products are in bfloat16."""
-        if self.device == "cuda":
-            return bool(torch.cuda.is_bf16_supported())
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return f"torch {self.precision} {self.device}"
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -55,7 +66,9 @@ class TorchEncoder:
         self.batch_size = program.batch_size
         self._classes = program.model.classes
         self._device = device_of(program.device, gpu, torch.cuda.device_count())
-        self._half = program.is_half
+        # On a GPU one thread copies a batch there while another waits for results.
+        self.at_once = 2 if self._device.type == "cuda" else 1
+        self._type = _TYPES[program.precision]
         network = load_network(program.model).to(self._device)
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -65,7 +78,8 @@ class TorchEncoder:
         pixels = torch.from_numpy(full_batch(batch, self.batch_size))
         if self._device.type == "cuda":
             pixels = pixels.pin_memory().to(self._device, non_blocking=True)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
+        half = self._type is not torch.float32
+        with torch.autocast(self._device.type, self._type, enabled=half):
             embeddings, probabilities = self._network(pixels)
         return as_encoded(
             embeddings.cpu().numpy(), probabilities.cpu().numpy(), self._classes, len(batch)

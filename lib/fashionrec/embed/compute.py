@@ -1,0 +1,117 @@
+"""Computes what no row has yet, portion by portion: each is one commit, so little can be lost."""
+
+import logging
+import time
+from typing import Any
+
+from pyspark.sql import DataFrame, Observation, Row
+from pyspark.sql import functions as F
+
+from fashionrec.config import EmbedSettings
+from fashionrec.embed.devices import executors_gpu
+from fashionrec.embed.engines import choose_program
+from fashionrec.embed.frames import Sent, encoded, send
+from fashionrec.embed.missing import portions, unseen
+from fashionrec.embed.model import Model
+from fashionrec.progress import followed
+from fashionrec.runs import Run
+from fashionrec.session import with_properties
+from fashionrec.store import Store
+from fashionrec.tables import EMBEDDINGS, IMAGES
+
+log = logging.getLogger(__name__)
+
+# Tasks of seconds: what is done shows, and the last ones do not leave cores idle for long.
+_PICTURES_PER_TASK = 1_000
+
+# Vectors hardly repeat a number: looking for repetitions took an eighth of the time of writing.
+_WRITING = {"parquet.enable.dictionary#embedding.list.element": "false"}
+
+
+def compute_missing(
+    store: Store, model: Model, settings: EmbedSettings, run: Run
+) -> tuple[int, int]:
+    """Compute each distinct picture without a row once; return how many succeeded and failed."""
+    ranges = portions(unseen(store, model.version), settings.commit_every)
+    if not ranges:
+        return 0, 0
+    sent = _send(store, model, settings, run)
+    state = _state(store, model, sent.engine, run)
+    began, failed = time.monotonic(), 0
+    total = sum(portion["size"] for portion in ranges)
+    with followed(store.spark, "embed", total, "images", lambda: sent.finished.value) as costs:
+        for portion in ranges:
+            failed += _append_encoded(store, portion, model, sent, state)
+    run.seconds |= {
+        "embed.compute": time.monotonic() - began,
+        "embed.decode": sent.decode_seconds.value,
+        "embed.network": sent.network_seconds.value,
+        **{f"embed.{name}": seconds for name, seconds in costs.seconds.items()},
+    }
+    sent.program.unpersist()
+    return total - failed, failed
+
+
+def _send(store: Store, model: Model, settings: EmbedSettings, run: Run) -> Sent:
+    program = choose_program(model, settings, lambda: executors_gpu(store.spark))
+    run.note(_note(settings, program.engine))
+    return send(store.spark.sparkContext, program)
+
+
+def _note(settings: EmbedSettings, engine: str) -> str:
+    """Say what was taken, and why it is no GPU: one that is not used is to be seen at once."""
+    wanted_gpu = settings.device == "auto" and settings.engine != "openvino"
+    why = ", as tasks see no usable GPU" if wanted_gpu and engine.endswith("cpu") else ""
+    return f"embed on {engine}{why} (device {settings.device!r}, engine {settings.engine!r})"
+
+
+def _state(store: Store, model: Model, engine: str, run: Run) -> dict[str, Any]:
+    """Return what each commit tells: the engines of this version's rows. A mix is noted."""
+    engines = sorted({*engines_of(store, model.version), engine})
+    if len(engines) > 1:
+        run.note(f"{model.version} mixes rows by {' and '.join(engines)}")
+    return {"model_version": model.version, "engines": engines}
+
+
+def engines_of(store: Store, model_version: str) -> list[str]:
+    """Return the engines that computed a model version's rows, as the table's log says."""
+    mine = (s for s in store.states(EMBEDDINGS) if s.get("model_version") == model_version)
+    return next((state["engines"] for state in mine if "engines" in state), [])
+
+
+def _append_encoded(
+    store: Store, portion: Row, model: Model, sent: Sent, state: dict[str, Any]
+) -> int:
+    """Encode and commit one portion; return how many of its pictures could not be decoded."""
+    observed = Observation()
+    tasks = max(1, portion["size"] // _PICTURES_PER_TASK)
+    reading = {"spark.sql.files.minPartitionNum": str(tasks)}
+    with with_properties(store.spark, reading | _WRITING):
+        results = encoded(_pictures_in(store, model, portion), sent).observe(
+            observed, F.count("problem").alias("failed"), F.first("problem", True).alias("example")
+        )
+        store.append(EMBEDDINGS, _as_embeddings(results, model), state)
+    if observed.get["failed"]:
+        log.warning("embed: a picture %s", observed.get["example"])
+    return int(observed.get["failed"])
+
+
+def _pictures_in(store: Store, model: Model, portion: Row) -> DataFrame:
+    """Return the pictures of a portion that have no embedding yet, with their bytes."""
+    # The range of ids lets Delta skip the files of `images` that hold none of them.
+    within = F.col("product_id").between(portion["low"], portion["high"])
+    # Asked again, not remembered: Spark drops what it cached of a table that is written to.
+    wanted = F.broadcast(unseen(store, model.version).where(within))
+    pictures = store.read(IMAGES).where(within).select("product_id", "content")
+    return pictures.join(wanted, on="product_id", how="inner")
+
+
+def _as_embeddings(results: DataFrame, model: Model) -> DataFrame:
+    accepted = F.lit(model.threshold).cast("float")
+    rows = results.where("problem IS NULL").withColumns(
+        {
+            "model_version": F.lit(model.version),
+            "predicted_accepted": F.col("predicted_probability") >= accepted,
+        }
+    )
+    return rows.select(*EMBEDDINGS.names)

@@ -1,0 +1,24 @@
+"""What GPU there is where tasks run. Apart from `frames`, whose workers may do without torch."""
+
+from pyspark.sql import SparkSession
+
+from fashionrec.config import EmbedSettings
+from fashionrec.embed.engines import check_settings
+from fashionrec.embed.torch_engine import Precision, gpu_precision
+
+
+def executors_gpu(spark: SparkSession) -> Precision | None:
+    """Return the precision of the GPU that tasks see: the driver's machine may have another."""
+    context = spark.sparkContext
+    if str(context.master).startswith("local"):
+        return gpu_precision()
+    return context.parallelize([0], 1).map(lambda _: gpu_precision()).first()
+
+
+def check_devices(spark: SparkSession, settings: EmbedSettings) -> None:
+    """Check that the settings `device` and `engine` can be had where tasks run.
+
+    Raises:
+        FashionrecError: they cannot.
+    """
+    check_settings(settings, lambda: executors_gpu(spark))
