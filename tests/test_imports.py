@@ -8,12 +8,16 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "lib" / "fashionrec"
 
 NUMERICAL = [
+    "benchmark/embed_loops",
+    "benchmark/embed_parity",
+    "benchmark/pictures",
     "benchmark/report",
     "benchmark/vectors",
     "config",
     "embed/decode",
     "embed/encode",
     "embed/encoder",
+    "embed/engines",
     "embed/model",
     "embed/network",
     "embed/openvino_engine",

@@ -36,12 +36,18 @@ def seconds_of(action: Callable[[], object]) -> float:
 
 @contextmanager
 def peak_memory(figures: Figures, name: str) -> Iterator[None]:
-    """Record the most memory, in MB, that this session's processes held together meanwhile."""
-    done, peak = threading.Event(), [0.0]
+    """Record the most memory, in MB, that this session's processes held meanwhile.
+
+    NAME is that of all together, NAME_per_worker that of the largest Python worker of Spark.
+    """
+    done, peaks = threading.Event(), [0.0, 0.0]
 
     def watch() -> None:
         while not done.wait(0.2):
-            peak[0] = max(peak[0], _resident_mb())
+            sizes = _resident_mb()
+            workers = [size for pid, size in sizes.items() if _is_worker(pid)]
+            peaks[0] = max(peaks[0], sum(sizes.values()))
+            peaks[1] = max(peaks[1], *workers, 0.0)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -50,17 +56,21 @@ def peak_memory(figures: Figures, name: str) -> Iterator[None]:
     finally:
         done.set()
         watcher.join()
-        figures[name] = round(peak[0])
+        figures[name], figures[f"{name}_per_worker"] = map(round, peaks)
 
 
-def _resident_mb() -> float:
-    """Sum the resident memory of the JVM, this driver and the python workers, from /proc."""
-    parents = _parents()
-    total = 0
-    for pid in parents:
-        if os.getppid() in _ancestors(pid, parents):
-            total += _pages(pid)
-    return total * os.sysconf("SC_PAGE_SIZE") / 1e6
+def _resident_mb() -> dict[int, float]:
+    """Return the resident memory of the JVM, this driver and the python workers, from /proc."""
+    parents, page = _parents(), os.sysconf("SC_PAGE_SIZE") / 1e6
+    own = [pid for pid in parents if os.getppid() in _ancestors(pid, parents)]
+    return {pid: _pages(pid) * page for pid in own}
+
+
+def _is_worker(pid: int) -> bool:
+    try:
+        return b"pyspark.daemon" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False  # it has ended
 
 
 def _parents() -> dict[int, int]:
