@@ -66,7 +66,9 @@ def test_the_last_line_is_json(
     for case in ("60x80_at_32x24", "1800x2400_at_32x24"):
         bare, job = figures[f"{case}_bare_loop_per_s"], figures[f"{case}_job_per_s"]
         assert figures[f"{case}_job_to_bare_loop"] == pytest.approx(job / bare)
-        assert 0 < bare < figures["at_32x24_network_per_s"]
+        network = figures["at_32x24_network_per_s"]
+        assert figures[f"{case}_bare_loop_to_network"] == pytest.approx(bare / network)
+        assert bare > 0
         assert figures[f"{case}_peak_mb"] > figures[f"{case}_peak_mb_per_worker"] > 50
     assert figures["1800x2400_at_32x24_reduced_decoding_decode_faster"] > 2
     assert {"at_32x24_network_openvino_per_s", "at_32x24_network_torch_per_s"} < set(figures)
