@@ -79,11 +79,10 @@ def openvino_program(model: Any, batch_size: int) -> OpenVinoProgram:
 
     from fashionrec.embed.network import load_network
 
-    size = [batch_size, model.preprocessing.height, model.preprocessing.width, 3]
-    network = ov.convert_model(
-        load_network(model), example_input=torch.zeros(size, dtype=torch.uint8)
-    )
-    network.reshape({0: size})
+    size = [model.preprocessing.height, model.preprocessing.width, 3]
+    example = torch.zeros([1, *size], dtype=torch.uint8)  # it is run, so one picture is enough
+    network = ov.convert_model(load_network(model), example_input=example)
+    network.reshape({0: [batch_size, *size]})
     xml, weights = _serialised(network)
     precision = "bf16" if "BF16" in _capabilities() else "f32"
     return OpenVinoProgram(
