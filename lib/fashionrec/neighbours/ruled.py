@@ -11,7 +11,7 @@ from fashionrec.neighbours.items import Items
 from fashionrec.neighbours.lists import Floats, Ints, Pairs, TopK
 from fashionrec.neighbours.lowering import LoweredRows
 from fashionrec.neighbours.rules import Bools, Rule, joined
-from fashionrec.neighbours.topk import lower_queries, top_k
+from fashionrec.neighbours.topk import lower_items, top_k
 
 # A row that was not filled asks for so many times as much.
 _FURTHER = 4
@@ -71,7 +71,7 @@ def _ask(rule: Rule, pictures: Ints, items: Items, rows: Ints, floors: Floats) -
     least = np.full(len(shown), np.inf, np.float32)
     np.minimum.at(least, query, np.maximum(floors, np.float32(rule.least)))
     vectors = items.vectors[items.stored(shown)]
-    return _Asking(rows, query, vectors, least, lower_queries(vectors, items))
+    return _Asking(rows, query, vectors, least, lower_items(items, shown))
 
 
 def _search_cell(rule: Rule, cells: Cells, cell: Cell, asking: _Asking) -> Iterator[Found]:

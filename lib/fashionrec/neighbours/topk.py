@@ -19,7 +19,7 @@ from fashionrec.neighbours.items import (
     padded,
 )
 from fashionrec.neighbours.lists import Pairs, TopK, listed, ranked, stacked
-from fashionrec.neighbours.lowering import Floats, LoweredRows, lower
+from fashionrec.neighbours.lowering import Floats, LoweredRows, as_query, lower
 
 # The float32 pass has a far smaller bound; queries it cannot settle have that many near ties.
 _MORE = 16
@@ -65,10 +65,10 @@ def top_k(
     is `exact.similarities`; ties go to the lower id. A list is short only where fewer than k items
     qualify. Tile, candidates, precision, threads and order do not change the lists.
     `allowed(query rows, item rows)` returns a bool mask [queries, items] of pairs that may be
-    listed. Less similar items than a query's floor, float32 [n], are not listed, which saves time.
-    Queries that search several parts of a catalogue are lowered once, by `lower_queries`, and
-    given as `lowered` with their vectors. Raises ValueError for NaN, infinity or a norm above
-    256, naming the row.
+    listed. Items less similar than a query's floor, float32 [n], are not listed, which saves time.
+    Queries of several parts of a catalogue are lowered once, by `lower_queries` or `lower_items`,
+    and given as `lowered` beside their vectors.
+    Raises ValueError for NaN, infinity or a norm above 256, naming the row.
     """
     search = Search(k, tile, candidates, allowed)
     check_vectors("queries", queries, query_ids)
@@ -87,6 +87,15 @@ def top_k(
 def lower_queries(queries: Floats, items: Items) -> LoweredRows:
     """Queries, float32 [n, d], as `top_k` multiplies them with any part of these items."""
     return lower(queries, items.lowering, "query")
+
+
+def lower_items(items: Items, positions: Ints) -> LoweredRows:
+    """Items at these positions as queries: what they were lowered to serves again."""
+    if items.copy is None:
+        return lower_queries(items.vectors[items.stored(positions)], items)
+    rows = items.copy.index_select(0, torch.from_numpy(positions).to(items.copy.device))
+    matrix = as_query(rows, items.vectors.shape[1])
+    return LoweredRows(matrix, items.norms[positions], items.errors[positions])
 
 
 def self_top_k(items: Items, k: int, *, tile: int = 4096, candidates: int = 256) -> TopK:
