@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from fashionrec.config import ListSettings, NeighbourSettings, load
+from fashionrec.config import ListSettings, load
 from fashionrec.neighbours import incremental
 from fashionrec.neighbours.items import prepare_items
 from fashionrec.neighbours.local import search_here
@@ -48,7 +48,7 @@ LISTS = {
     ),
     "two": RAW.model_copy(update={"at_most": 2, "at_most_per": "usage"}),
 }
-SETTINGS = NeighbourSettings(k=3, tile=7, lists=LISTS)
+SETTINGS = load().neighbours.model_copy(update={"k": 3, "tile": 7, "lists": LISTS})
 COLUMNS = columns_needed(SETTINGS)
 EMPTY = as_entries("", np.empty(0, np.int64), incremental.no_pairs())
 ORDER = [(name, "ascending") for name in ("list", "product_id", "rank")]

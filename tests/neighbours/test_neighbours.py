@@ -16,7 +16,7 @@ from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS, RUNS
 
 DEFAULTS = load().neighbours
-SETTINGS = NeighbourSettings(k=5, tile=16, lists={"similar": DEFAULTS.lists["similar"]})
+SETTINGS = DEFAULTS.model_copy(update={"tile": 16, "lists": {"similar": DEFAULTS.lists["similar"]}})
 
 
 def brute_force(rows: list, k: int) -> list[tuple[int, int, int, float]]:

@@ -96,7 +96,7 @@ def _time_change(
         requests = [request for part in plans for request in part.requests(len(ids))]
         entries = search_here(requests, ids, ids, old, settings.tile)
     with report.timed(_CHANGE):
-        plans = plan_lists(settings, after, before, entries.drop(["entering"]))
+        plans = plan_lists(settings, after, before, entries.drop(["purpose"]))
         requests = [request for part in plans for request in part.requests(len(ids))]
         search_here(requests, ids, ids, new, settings.tile)
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from fashionrec.neighbours.cells import Cell, Cells
+from fashionrec.neighbours.inverted import InvertedLists
 from fashionrec.neighbours.items import Items
 from fashionrec.neighbours.lists import Floats, Ints, Pairs, TopK
 from fashionrec.neighbours.lowering import LoweredRows
@@ -38,9 +39,10 @@ class _Asking:
     lowered: LoweredRows
 
 
-def tiles(rule: Rule, rows: Ints, size: int) -> list[Ints]:
-    """Cut the products `rows` into tiles that search the same cells, as places in `rows`."""
-    keys = np.column_stack([rule.match[rows], np.zeros_like(rows)])
+def tiles(rule: Rule, rows: Ints, size: int, alike: Ints | None = None) -> list[Ints]:
+    """Cut the products `rows` into tiles that search the same cells, as places in `rows`; their
+    numbers `alike` [rows], where given, are the same in a tile."""
+    keys = np.column_stack([rule.match[rows], np.zeros_like(rows) if alike is None else alike])
     order = np.lexsort(keys.T)
     starts = np.flatnonzero((keys[order][1:] != keys[order][:-1]).any(1)) + 1
     classes = np.split(order, starts) if len(rows) else []
@@ -48,19 +50,24 @@ def tiles(rule: Rule, rows: Ints, size: int) -> list[Ints]:
 
 
 def search(
-    rule: Rule, cells: Cells, pictures: Ints, items: Items, rows: Ints, floors: Floats
+    rule: Rule,
+    cells: Cells,
+    pictures: Ints,
+    items: Items,
+    rows: Ints,
+    floors: Floats,
+    lists: InvertedLists | None = None,
 ) -> Found:
     """The lists of products `rows`, alike in what they match, among the products of `cells`.
 
     Product i has the picture `pictures[i]` of `items`. Neighbours less similar than a row's floor,
-    float32 [rows], may be left out.
+    float32 [rows], may be left out. With inverted lists the rows' pictures must be in the same one.
     """
     asking = _ask(rule, pictures, items, rows, floors)
-    parts = [
-        part
-        for cell in cells.searched_by(rule, int(rows[0]))
-        for part in _search_cell(rule, cells, cell, asking)
-    ]
+    searched = cells.searched_by(rule, int(rows[0]))
+    if lists is not None:
+        searched = [cell.near(int(pictures[rows[0]]), lists) for cell in searched]
+    parts = [part for cell in searched for part in _search_cell(rule, cells, cell, asking)]
     pairs = rule.best(joined([part.pairs for part in parts]))
     unproved = np.concatenate([rows[:0], *(part.unproved for part in parts)])
     return Found(pairs, np.unique(unproved))
