@@ -54,9 +54,7 @@ class Items:
         """The items at `positions`, under other ids: a catalogue that takes no float32 copy."""
         copy = self.copy
         if copy is not None and not np.array_equal(positions, np.arange(len(self.ids))):
-            rows = copy.index_select(0, torch.from_numpy(positions))
-            copy = copy.new_zeros(len(ids) + GROUP, copy.shape[1])
-            copy[: len(ids)] = rows
+            copy = _chosen(copy, torch.from_numpy(positions).to(copy.device))
         return replace(
             self,
             ids=ids,
@@ -204,6 +202,14 @@ def _lower_into(
         if copy is not None:
             copy[part.start : part.start + len(rows.matrix)] = rows.matrix
     return norms, errors
+
+
+def _chosen(copy: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Some rows of a lowered copy, and again zero rows at the end."""
+    chosen = copy.new_empty(len(rows) + GROUP, copy.shape[1])
+    torch.index_select(copy, 0, rows, out=chosen[: len(rows)])
+    chosen[len(rows) :] = 0
+    return chosen
 
 
 def _empty_copy(vectors: Floats, lowering: Lowering) -> torch.Tensor | None:
