@@ -119,6 +119,7 @@ class NeighbourSettings(_Settings):
     """[neighbours]: how many, in which portions, and by which rules."""
 
     k: int = Field(gt=0)
+    reserve: int = Field(ge=0)
     tile: int = Field(gt=0)
     exact_up_to: int = Field(ge=0)
     probes: int = Field(gt=0)

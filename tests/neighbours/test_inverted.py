@@ -83,8 +83,8 @@ def test_recall_is_the_share_of_true_neighbours() -> None:
     """By the sample's estimate, within its error of the whole; a few probes find most of them."""
     plans = shop(DEFAULTS.lists, few=10)
     found = searched(plans, train_lists(VECTORS, probes=16, few=10))
-    recall = measure_recall(found["list"], found["reference"])
-    whole = measure_recall(found["list"], searched(plans, None)["list"])
+    recall = measure_recall(found["list"], found["reference"], 5)
+    whole = measure_recall(found["list"], searched(plans, None)["list"], 5)
     assert set(recall) == set(DEFAULTS.lists)
     for name, (members, expected) in recall.items():
         assert members / expected == pytest.approx(whole[name][0] / whole[name][1], abs=0.02)
@@ -106,7 +106,9 @@ def entries(*rows: tuple[int, int, int]) -> pa.Table:
 
 def test_recall_counts_members_whatever_their_rank() -> None:
     reference = entries((1, 1, 7), (1, 2, 8), (2, 1, 9))
-    assert measure_recall(entries((1, 1, 8), (1, 2, 5), (3, 1, 9)), reference) == {"a": (1, 3)}
+    lists = entries((1, 1, 8), (1, 2, 5), (2, 3, 9), (3, 1, 9))
+    assert measure_recall(lists, reference, 3) == {"a": (2, 3)}
+    assert measure_recall(lists, reference, 2) == {"a": (1, 3)}
 
 
 def test_applied_changes() -> None:

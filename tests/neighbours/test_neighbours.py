@@ -14,7 +14,7 @@ from fashionrec.neighbours.exact import similarities
 from fashionrec.neighbours.neighbours import neighbours
 from fashionrec.runs import recorded
 from fashionrec.store import Store
-from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS, RUNS
+from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS, RESERVES, RUNS
 
 DEFAULTS = load().neighbours
 SETTINGS = DEFAULTS.model_copy(update={"tile": 16, "lists": {"similar": DEFAULTS.lists["similar"]}})
@@ -216,6 +216,32 @@ def test_recall_of_lists_that_were_kept(store: Store, spark: SparkSession) -> No
     with pytest.raises(RefusedError, match="recall"):
         search(store, settings=INEXACT)
     assert store.state(NEIGHBOURS) == first
+
+
+def test_a_lost_member_is_replaced_from_the_reserve(store: Store, spark: SparkSession) -> None:
+    put_many(store, spark, 60)
+    search(store)
+    assert store.read(RESERVES).count() == 300
+    put_many(store, spark, 59)
+    counts = search(store)
+    assert (counts["rebuilt"], counts["lists_searched"]) == (0, 0)
+    assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
+    assert store.state(RESERVES) == store.state(NEIGHBOURS)
+
+
+def test_a_lost_reserve_costs_time_only(store: Store, spark: SparkSession) -> None:
+    """As where a run was killed after `neighbours` was written."""
+    put_many(store, spark, 60)
+    search(store)
+    store.mark(RESERVES, {})
+    put_many(store, spark, 59)
+    counts = search(store)
+    assert counts["rebuilt"] == 0
+    assert counts["lists_searched"] > 0
+    assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
+    put_many(store, spark, 58)
+    assert search(store)["lists_searched"] < counts["lists_searched"]
+    assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
 
 
 def test_what_cannot_be_continued_from_is_made_anew(

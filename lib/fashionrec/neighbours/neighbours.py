@@ -15,15 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from fashionrec.changes import CHANGE, Written
+from fashionrec.changes import Written
 from fashionrec.config import NeighbourSettings
 from fashionrec.neighbours.catalogue import export_catalogue
 from fashionrec.neighbours.executors import FOUND, search_lists
 from fashionrec.neighbours.inverted import train_lists
+from fashionrec.neighbours.kept import read_lists, write_changes, write_lists
 from fashionrec.neighbours.plans import (
-    ENTRY,
     ListPlan,
     applied,
     changed_entries,
@@ -47,16 +46,17 @@ def neighbours(store: Store, model_version: str, settings: NeighbourSettings, ru
         return
     keys = read_products(store, state, settings)
     before = read_before(store, last, state, keys, settings)
-    entries = store.scan(NEIGHBOURS, ENTRY).to_table()
+    entries = read_lists(store)
     plans = plan_lists(settings, keys, before, entries)
     found = _search(store, state, keys, plans, settings).persist()
     if before is None:
-        _check_recall(run, settings, found, found.where("purpose = 'list'"))
-        written = store.sync(NEIGHBOURS, _rows(found, model_version), state=state)
+        lists = found.where("purpose = 'list'")
+        _check_recall(run, settings, found, lists)
+        written = write_lists(store, lists, settings.k, state)
     else:
         changes = _changes(plans, keys, entries, found)
         _check_recall(run, settings, found, applied(entries, changes))
-        written = _update(store, changes, state)
+        written = write_changes(store, entries, changes, settings.k, state)
     _count(run, plans, keys, found, written, rebuilt=before is None)
     found.unpersist()
 
@@ -97,7 +97,7 @@ def _check_recall(
     reference = wanted.toArrow()
     if isinstance(lists, DataFrame):  # of which the sample's are few
         lists = lists.join(wanted, ["list", "product_id"], "left_semi").toArrow()
-    recall = measure_recall(lists, reference)
+    recall = measure_recall(lists, reference, settings.k)
     for name, (members, expected) in recall.items():
         run.count(f"neighbours.{name}", sampled=expected, recalled=members)
     require_recall(recall, settings)
@@ -106,30 +106,9 @@ def _check_recall(
 def _changes(
     plans: list[ListPlan], keys: pa.Table, entries: pa.Table, found: DataFrame
 ) -> pa.Table:
-    """Return the entries that differ. They are few, so that the driver can tell."""
+    """Return the entries by which the lists now differ."""
     searched = found.where("purpose <> 'reference'").drop("proved").toArrow()
     return changed_entries(plans, keys["product_id"].to_numpy(), entries, searched)
-
-
-def _update(store: Store, changes: pa.Table, state: State) -> Written:
-    counts = {kind: pc.sum(pc.equal(changes[CHANGE], kind)).as_py() or 0 for kind in _KINDS}
-    written = Written(*counts.values())
-    if written.total:
-        rows = store.spark.createDataFrame(changes).withColumn(
-            "model_version", F.lit(state["model_version"])
-        )
-        store.apply(NEIGHBOURS, rows.select(CHANGE, *NEIGHBOURS.names), written, state)
-    else:
-        store.mark(NEIGHBOURS, state)
-    return written
-
-
-_KINDS = ("insert", "update", "delete")  # in the order of Written
-
-
-def _rows(found: DataFrame, model_version: str) -> DataFrame:
-    lists = found.where("purpose = 'list'").withColumn("model_version", F.lit(model_version))
-    return lists.select(*NEIGHBOURS.names)
 
 
 def _count(

@@ -67,7 +67,7 @@ def plan_lists(
     pictures = columns["image_sha256"].codes
     plans, new = [], len(keys)
     for name, rules in enabled_lists(settings).items():
-        both = compile_rule(rules, settings.k, columns, len(ids))
+        both = compile_rule(rules, settings.k, columns, len(ids), settings.reserve)
         rule = both.of_first(new)
         if before is None:
             plans.append(ListPlan(name, rule, whole(new)))
@@ -95,7 +95,7 @@ def changed_entries(
     """
     new = pa.concat_tables([_merged(part, ids, found) for part in plans])
     touched = pa.concat_tables([_touched(part, ids, entries, new) for part in plans])
-    return _differences(touched, new)
+    return differences(touched, new)
 
 
 def _merged(part: ListPlan, ids: Ints, found: pa.Table) -> pa.Table:
@@ -128,16 +128,19 @@ def as_entries(name: str, ids: Ints, pairs: Pairs) -> pa.Table:
 
 
 def _touched(part: ListPlan, ids: Ints, entries: pa.Table, new: pa.Table) -> pa.Table:
-    """The old entries of products that are gone, were searched for, or have new entries."""
+    """The old entries of products that are gone, were searched for, lost members, or have new
+    entries."""
     mine = entries.filter(pc.field("list") == part.name).select(ENTRY)
     products = mine["product_id"].to_numpy()
     mine_new = new.filter(pc.field("list") == part.name)["product_id"].to_numpy()
     gone = ~np.isin(products, ids)
-    redone = np.isin(products, np.append(ids[part.plan.search], mine_new))
+    again = np.concatenate([part.plan.search, part.plan.lost])
+    redone = np.isin(products, np.append(ids[again], mine_new))
     return mine.filter(pa.array(gone | redone))
 
 
-def _differences(old: pa.Table, new: pa.Table) -> pa.Table:
+def differences(old: pa.Table, new: pa.Table) -> pa.Table:
+    """The entries by which `new` differs from `old`, with a column `_change`."""
     before = old.append_column("was", pa.array([True] * len(old), pa.bool_()))
     after = new.append_column("is", pa.array([True] * len(new), pa.bool_()))
     both = after.join(before, _KEY, join_type="full outer", right_suffix="_before")

@@ -32,10 +32,12 @@ def references(
     return [request.as_reference() for request in used]
 
 
-def measure_recall(lists: pa.Table, reference: pa.Table) -> dict[str, tuple[int, int]]:
-    """By list, how many neighbours the sample's lists have of how many; both are entries."""
-    members = reference.select(_MEMBER)
-    found = members.join(lists.select(_MEMBER), _MEMBER, join_type="inner")
+def measure_recall(lists: pa.Table, reference: pa.Table, k: int) -> dict[str, tuple[int, int]]:
+    """By list, how many of the sample's k nearest the lists have, of how many; both are entries."""
+    members, listed = (
+        entries.filter(pc.field("rank") <= k).select(_MEMBER) for entries in (reference, lists)
+    )
+    found = members.join(listed, _MEMBER, join_type="inner")
     names = pc.unique(members["list"]).to_pylist()
     return {name: (_count(found, name), _count(members, name)) for name in names}
 

@@ -34,12 +34,14 @@ class Values:
 class Rule:
     """Which neighbours a product may have.
 
-    match, differ: int64 codes [p, columns]; universal: bool, where a value of `match` suits
-    everybody; per: int64 [p, 0 or 1], the column of which a list has each value `at_most` times;
-    excluded: bool [p]. Similarities are within `least` and `most`.
+    A list keeps k, and publishes the first `published`. match, differ: int64 codes [p, columns];
+    universal: bool, where a value of `match` suits everybody; per: int64 [p, 0 or 1], the column
+    of which a list has each value `at_most` times; excluded: bool [p]. Similarities
+    are within `least` and `most`.
     """
 
     k: int
+    published: int
     match: Ints
     universal: Bools
     differ: Ints
@@ -84,15 +86,22 @@ class Rule:
         return np.column_stack([self.match, self.differ, self.per, self.excluded])
 
 
-def compile_rule(settings: ListSettings, k: int, columns: Mapping[str, Values], count: int) -> Rule:
-    """The rules that `settings` give for `count` products with these columns."""
+def compile_rule(
+    settings: ListSettings, k: int, columns: Mapping[str, Values], count: int, reserve: int = 0
+) -> Rule:
+    """The rules that `settings` give for `count` products with these columns.
+
+    A list keeps k neighbours and a reserve. Where each value is listed `at_most` times it keeps
+    none: what takes a lost member's place may be what that member kept out.
+    """
     universal = _by_column(settings.universal)
     excluded = np.zeros(count, np.bool_)
     for name, values in _by_column(settings.exclude).items():
         excluded |= columns[name].are(values)
     suits = [columns[name].are(universal.get(name, [])) for name in settings.match]
     return Rule(
-        k=k,
+        k=k if settings.at_most else k + reserve,
+        published=k,
         match=_stacked([columns[name].codes for name in settings.match], count),
         universal=_stacked(suits, count).astype(np.bool_),
         differ=_stacked([columns[name].codes for name in settings.differ], count),
@@ -134,15 +143,15 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
     )
 
 
-def last_scores(pairs: Pairs, rule: Rule, count: int) -> Floats:
-    """What a neighbour must reach to enter each list, float32 [count]: the least similarity of a
-    full list, -inf for others. `pairs` are lists, best first."""
-    last = np.full(count, -np.inf, np.float32)
+def last_members(pairs: Pairs, rule: Rule, count: int) -> tuple[Floats, Ints]:
+    """Before whom a neighbour must come to enter each list: similarity and product of the last of
+    a list that is long enough to be published, -inf of others. `pairs` are lists, best first."""
+    scores, columns = np.full(count, -np.inf, np.float32), np.zeros(count, np.int64)
     lengths = np.bincount(pairs.rows, minlength=count)
-    full = lengths == rule.k
-    ends = np.cumsum(lengths) - 1
-    last[full] = pairs.scores[ends[full]]
-    return last
+    full = lengths >= rule.published
+    ends = (np.cumsum(lengths) - 1)[full]
+    scores[full], columns[full] = pairs.scores[ends], pairs.columns[ends]
+    return scores, columns
 
 
 def _by_column(values: Sequence[str]) -> dict[str, list[str]]:
