@@ -253,3 +253,17 @@ def test_the_comparison_notices_a_list_that_is_left_out(
     assert published(followed(products, before, entries, 0)[0]).equals(expected)
     monkeypatch.setattr("fashionrec.neighbours.plans.plan", lazy)
     assert not published(followed(products, before, entries, 0)[0]).equals(expected)
+
+
+def test_a_newcomer_that_ties_with_the_last_does_not_follow_it() -> None:
+    """Product 6 was left out of the list of 0, and would come before 7."""
+    near = ["1"] * 4 + ["2"] * 4  # the pictures of products 0 to 7
+    shop = {i: draw(0) | {"picture": picture} for i, picture in enumerate(near)}
+    nights = [range(7), [0, 2, 3, 4, 5, 6, 7], [0, 4, 5, 6, 7]]
+    before = {i: shop[i] for i in nights[0]}
+    entries = anew(before, 0)
+    for present in nights[1:]:
+        products = {i: shop[i] for i in present}
+        entries, _ = followed(products, before, entries, 0)
+        assert published(entries).equals(published(anew(products, 0)))
+        before = products
