@@ -51,8 +51,9 @@ def train_lists(vectors: Floats, probes: int, few: int) -> InvertedLists:
     count, length = isqrt(len(vectors)), vectors.shape[1]
     centroids = faiss.IndexFlatIP(length)
     index = faiss.IndexIVFFlat(centroids, length, count, faiss.METRIC_INNER_PRODUCT)
-    sample = np.random.default_rng(0).choice(len(vectors), min(len(vectors), count * _SAMPLE))
-    index.train(vectors[np.unique(sample)])
+    size = min(len(vectors), count * _SAMPLE)
+    sample = np.random.default_rng(0).choice(len(vectors), size, replace=False)
+    index.train(vectors[np.sort(sample)])
     chunks = (vectors[i : i + _CHUNK] for i in range(0, len(vectors), _CHUNK))
     list_of = [centroids.assign(np.ascontiguousarray(chunk), 1)[:, 0] for chunk in chunks]
     return InvertedLists(np.concatenate(list_of), centroids.reconstruct_n(0, count), probes, few)

@@ -69,13 +69,14 @@ def _search(
     settings: NeighbourSettings,
 ) -> DataFrame:
     requests = [request for part in plans for request in part.requests(len(keys))]
-    if not requests:
+    large = is_large(keys, settings)
+    if not requests and not large:
         return store.spark.createDataFrame([], FOUND)
     catalogue = export_catalogue(
         store, state["model_version"], state["embeddings"], keys, _shipping_folder()
     )
     lists = None
-    if is_large(keys, settings):
+    if large:  # measured even where nothing is searched
         vectors = np.load(catalogue.vectors, mmap_mode="r")
         lists = train_lists(vectors, settings.probes, settings.exact_up_to)
         requests += references(plans, lists, catalogue.pictures, seed=state["embeddings"])

@@ -9,9 +9,11 @@ import pyarrow as pa
 from fashionrec.neighbours.cells import largest_cell
 from fashionrec.neighbours.inverted import InvertedLists
 from fashionrec.neighbours.lists import Floats, Ints
-from fashionrec.neighbours.ruled import tiles
+from fashionrec.neighbours.ruled import WIDTH, tiles
 from fashionrec.neighbours.rules import Rule
 
+# A tile's vectors take memory as well.
+_LARGER = 8
 # What is found is a list, is to enter a list that there is, or is what a list should be.
 Purpose = Literal["list", "entering", "reference"]
 
@@ -35,7 +37,9 @@ class Request:
         return lists if largest_cell(self.rule, pictures, self.among) > lists.few else None
 
     def tiles(self, lists: InvertedLists | None, pictures: Ints, size: int) -> Sequence[Ints]:
-        """The places in `rows` of tiles of at most `size` products that are searched together."""
+        """The places in `rows` of tiles that are searched together: `size` products, or several
+        times as many among so few that the scores are no more."""
+        size *= max(1, min(_LARGER, WIDTH // max(len(self.among), 1)))
         alike = None if lists is None else lists.list_of[pictures[self.rows]]
         return tiles(self.rule, self.rows, size, alike)
 

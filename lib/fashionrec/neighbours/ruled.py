@@ -16,6 +16,8 @@ from fashionrec.neighbours.topk import lower_items, top_k
 
 # A row that was not filled asks for so many times as much.
 _FURTHER = 4
+# Columns of a score tile.
+WIDTH = 8192
 
 
 @dataclass(frozen=True)
@@ -102,16 +104,17 @@ def _top_k(cell: Cell, asking: _Asking, queries: Ints, fetch: int) -> TopK:
     fetch = min(fetch, len(cell.items.ids) + 1)
     # A query may find its own picture, which other products may share; so it goes by no item's id.
     nobody = np.full(len(queries), np.iinfo(np.int64).max)
-    lowered = asking.lowered
-    if len(queries) < len(asking.vectors):
+    vectors, floors, lowered = asking.vectors, asking.floors, asking.lowered
+    if len(queries) < len(vectors):  # to copy what all need would take as long as their products
+        vectors, floors = vectors[queries], floors[queries]
         lowered = lowered.part(torch.from_numpy(queries))
     return top_k(
-        asking.vectors[queries],
+        vectors,
         nobody,
         cell.items,
         fetch,
-        tile=(max(len(queries), 1), 8192),
-        floors=asking.floors[queries],
+        tile=(max(len(queries), 1), WIDTH),
+        floors=floors,
         lowered=lowered,
     )
 

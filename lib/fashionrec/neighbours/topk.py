@@ -19,7 +19,7 @@ from fashionrec.neighbours.items import (
     padded,
 )
 from fashionrec.neighbours.lists import Pairs, TopK, listed, ranked, stacked
-from fashionrec.neighbours.lowering import Floats, LoweredRows, as_query, lower
+from fashionrec.neighbours.lowering import Floats, LoweredRows, lower, turn_into_queries
 
 # The float32 pass has a far smaller bound; queries it cannot settle have that many near ties.
 _MORE = 16
@@ -94,7 +94,7 @@ def lower_items(items: Items, positions: Ints) -> LoweredRows:
     if items.copy is None:
         return lower_queries(items.vectors[items.stored(positions)], items)
     rows = items.copy.index_select(0, torch.from_numpy(positions).to(items.copy.device))
-    matrix = as_query(rows, items.vectors.shape[1])
+    matrix = turn_into_queries(rows, items.vectors.shape[1])
     return LoweredRows(matrix, items.norms[positions], items.errors[positions])
 
 
