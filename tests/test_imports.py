@@ -8,6 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "lib" / "fashionrec"
 
 NUMERICAL = [
+    "benchmark/inverted",
     "benchmark/report",
     "benchmark/vectors",
     "config",
@@ -30,9 +31,12 @@ NUMERICAL = [
     "neighbours/certificate",
     "neighbours/exact",
     "neighbours/incremental",
+    "neighbours/inverted",
     "neighbours/items",
     "neighbours/local",
     "neighbours/plans",
+    "neighbours/recall",
+    "neighbours/requests",
     "neighbours/ruled",
     "neighbours/rules",
     "neighbours/topk",
