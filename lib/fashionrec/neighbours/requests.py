@@ -13,7 +13,7 @@ from fashionrec.neighbours.ruled import WIDTH, tiles
 from fashionrec.neighbours.rules import Rule
 
 # A tile's vectors take memory as well.
-_LARGER = 8
+_LARGER = 2
 # What is found is a list, is to enter a list that there is, or is what a list should be.
 Purpose = Literal["list", "entering", "reference"]
 

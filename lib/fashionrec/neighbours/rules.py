@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fashionrec.config import ListSettings
@@ -19,14 +20,15 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Values:
-    """A column: int64 `codes` [p] of products, and the code of each value."""
+    """A column: int64 `codes` [p] of products, -1 where it is missing; `values`: what they mean."""
 
     codes: Ints
-    code_of: Mapping[str, int]
+    values: pa.StringArray
 
     def are(self, values: Sequence[str]) -> Bools:
         """Where the column has one of these values, bool [p]."""
-        found: Bools = np.isin(self.codes, [self.code_of.get(value, -2) for value in values])
+        wanted = pc.is_in(self.values, pa.array(values, pa.string())).to_numpy(zero_copy_only=False)
+        found: Bools = np.append(wanted, False)[self.codes]
         return found
 
 
@@ -124,7 +126,7 @@ def encode(values: pa.ChunkedArray) -> Values:
     """A column of strings or integers, nulls included, as codes."""
     encoded = values.cast(pa.string()).combine_chunks().dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
-    return Values(codes, {value: i for i, value in enumerate(encoded.dictionary.to_pylist())})
+    return Values(codes, encoded.dictionary)
 
 
 def no_pairs() -> Pairs:
