@@ -239,9 +239,8 @@ def test_a_lost_reserve_costs_time_only(store: Store, spark: SparkSession) -> No
     assert counts["rebuilt"] == 0
     assert counts["lists_searched"] > 0
     assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
-    put_many(store, spark, 58)
-    assert search(store)["lists_searched"] < counts["lists_searched"]
-    assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
+    assert store.read(RESERVES).count() == 5 * counts["lists_searched"]
+    assert store.state(RESERVES) == store.state(NEIGHBOURS)
 
 
 def test_what_cannot_be_continued_from_is_made_anew(
