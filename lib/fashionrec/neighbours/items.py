@@ -93,9 +93,8 @@ class Items:
 
 @dataclass(frozen=True)
 class Queries:
-    """Query `vectors` [n, d]; `own`: position of the same id among the items, or -1;
-    `index`: the row of the caller's array each came from; `floors`: float32 [n], the least
-    similarity that is of use."""
+    """Queries are rows `index` [n] of `vectors`; `own`: position of the same id among the items,
+    or -1; `floors`: float32 [n], the least similarity that is of use."""
 
     vectors: Floats
     own: Ints
@@ -104,7 +103,7 @@ class Queries:
 
     def take(self, rows: Ints | slice) -> "Queries":
         """The queries at `rows`."""
-        return Queries(self.vectors[rows], self.own[rows], self.index[rows], self.floors[rows])
+        return Queries(self.vectors, self.own[rows], self.index[rows], self.floors[rows])
 
 
 def prepare_items(

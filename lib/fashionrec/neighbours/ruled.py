@@ -31,12 +31,13 @@ class Found:
 
 @dataclass(frozen=True)
 class _Asking:
-    """Distinct pictures `vectors` [q, d] of the products `rows` [n]; `query` [n]: which each has;
-    `floors` [q]."""
+    """Distinct pictures of the products `rows` [n], at `places` [q] among `vectors`; `query` [n]:
+    which each has; `floors` [q]."""
 
     rows: Ints
     query: Ints
     vectors: Floats
+    places: Ints
     floors: Floats
     lowered: LoweredRows
 
@@ -79,8 +80,8 @@ def _ask(rule: Rule, pictures: Ints, items: Items, rows: Ints, floors: Floats) -
     shown, query = np.unique(pictures[rows], return_inverse=True)
     least = np.full(len(shown), np.inf, np.float32)
     np.minimum.at(least, query, np.maximum(floors, np.float32(rule.least)))
-    vectors = items.vectors[items.stored(shown)]
-    return _Asking(rows, query, vectors, least, lower_items(items, shown))
+    places = items.stored(shown)
+    return _Asking(rows, query, items.vectors, places, least, lower_items(items, shown))
 
 
 def _search_cell(rule: Rule, cells: Cells, cell: Cell, asking: _Asking) -> Iterator[Found]:
@@ -104,17 +105,17 @@ def _top_k(cell: Cell, asking: _Asking, queries: Ints, fetch: int) -> TopK:
     fetch = min(fetch, len(cell.items.ids) + 1)
     # A query may find its own picture, which other products may share; so it goes by no item's id.
     nobody = np.full(len(queries), np.iinfo(np.int64).max)
-    vectors, floors, lowered = asking.vectors, asking.floors, asking.lowered
-    if len(queries) < len(vectors):  # to copy what all need would take as long as their products
-        vectors, floors = vectors[queries], floors[queries]
+    lowered = asking.lowered
+    if len(queries) < len(asking.places):
         lowered = lowered.part(torch.from_numpy(queries))
     return top_k(
-        vectors,
+        asking.vectors,
         nobody,
         cell.items,
         fetch,
         tile=(max(len(queries), 1), WIDTH),
-        floors=floors,
+        floors=asking.floors[queries],
+        rows=asking.places[queries],
         lowered=lowered,
     )
 

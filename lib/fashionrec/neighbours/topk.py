@@ -57,6 +57,7 @@ def top_k(
     candidates: int = 256,
     allowed: Allowed | None = None,
     floors: Floats | None = None,
+    rows: Ints | None = None,
     lowered: LoweredRows | None = None,
 ) -> TopK:
     """The k most similar items of each query, without the item of the query's own id.
@@ -66,17 +67,20 @@ def top_k(
     qualify. Tile, candidates, precision, threads and order do not change the lists.
     `allowed(query rows, item rows)` returns a bool mask [queries, items] of pairs that may be
     listed. Items less similar than a query's floor, float32 [n], are not listed, which saves time.
-    Queries of several parts of a catalogue are lowered once, by `lower_queries` or `lower_items`,
-    and given as `lowered` beside their vectors.
+    With `rows`, int64 [n], only these rows of the array `queries` search, and ids and floors are
+    theirs. Those that search several parts of a catalogue are lowered once, by `lower_queries` or
+    `lower_items`, and given as `lowered`.
     Raises ValueError for NaN, infinity or a norm above 256, naming the row.
     """
     search = Search(k, tile, candidates, allowed)
-    check_vectors("queries", queries, query_ids)
+    if rows is None:
+        check_vectors("queries", queries, query_ids)
+        rows = np.arange(len(queries))
     if queries.shape[1] != items.vectors.shape[1]:
         raise ValueError(f"queries are {queries.shape[1]} long, items {items.vectors.shape[1]}")
-    least = no_floors(len(queries)) if floors is None else floors
-    everyone = Queries(queries, items.positions_of(query_ids), np.arange(len(queries)), least)
-    blocks = [slice(i, i + tile[0]) for i in range(0, len(queries), tile[0])]
+    least = no_floors(len(rows)) if floors is None else floors
+    everyone = Queries(queries, items.positions_of(query_ids), rows, least)
+    blocks = [slice(i, i + tile[0]) for i in range(0, len(rows), tile[0])]
     ready = [lowered and lowered.part(b) for b in blocks]
     lists = [
         _search(everyone.take(b), items, search, r) for b, r in zip(blocks, ready, strict=True)
@@ -127,7 +131,7 @@ def _settled_block(
     search: Search,
 ) -> TopK:
     index = np.arange(len(items.ids))[block]
-    queries = Queries(items.vectors[block], index, index, no_floors(len(index)))
+    queries = Queries(items.vectors, index, index, no_floors(len(index)))
     first, last = np.searchsorted(pairs.rows, [index[0], index[-1] + 1])
     mine = pairs.take(np.arange(first, last)).shifted(-block.start)
     found = _settled(mine, bounds.part(block), queries, items, search.k)
@@ -135,7 +139,7 @@ def _settled_block(
 
 
 def _search(queries: Queries, items: Items, search: Search, lowered: LoweredRows | None) -> TopK:
-    lowered = lowered or lower_queries(queries.vectors, items)
+    lowered = lowered or lower_queries(queries.vectors[queries.index], items)
     found, complete = _pass(queries, lowered, items, search)
     return _redone(found, complete, queries, items, search)
 
@@ -154,7 +158,8 @@ def _redone(
 def _search_stored(queries: Queries, items: Items, search: Search) -> TopK:
     wider = replace(search, candidates=search.candidates * _MORE)
     stored = items.as_stored()
-    found, complete = _pass(queries, lower_queries(queries.vectors, stored), stored, wider)
+    lowered = lower_queries(queries.vectors[queries.index], stored)
+    found, complete = _pass(queries, lowered, stored, wider)
     for row in np.flatnonzero(~complete):
         query = queries.take(np.array([row]))
         found.put(np.array([row]), scan(query, items, search.k, _may_list(query, items, search)))
@@ -194,7 +199,8 @@ def _settled(pairs: Pairs, bounds: Bounds, queries: Queries, items: Items, k: in
 
 def _rescored(pairs: Pairs, queries: Queries, items: Items) -> Pairs:
     columns = items.stored(pairs.columns)
-    scores = pair_similarities(queries.vectors, pairs.rows, items.vectors, columns)
+    rows = queries.index[pairs.rows]
+    scores = pair_similarities(queries.vectors, rows, items.vectors, columns)
     return Pairs(pairs.rows, pairs.columns, scores)
 
 
