@@ -58,14 +58,21 @@ def plan(rule: Rule, ids: Ints, fresh: Bools, old: Pairs) -> Plan:
     before, after = (
         np.bincount(row[which], minlength=len(ids)) for which in (stays, stays & member)
     )
-    lost, limited = after < before, rule.per.shape[1] > 0
-    again = fresh | (lost & (limited | ((after < rule.published) & (before >= rule.published))))
+    again = fresh | _is_used_up(rule, before, after)
     kept = Pairs(row, column, old.scores).take(stays & member)
     kept = kept.take(~again[kept.rows])
     entered = np.flatnonzero(~again) if fresh.any() else np.empty(0, np.int64)
     floors = last_members(kept, rule, len(ids))[0][entered]
-    search, lost_only = np.flatnonzero(again), np.flatnonzero(lost & ~again)
-    return Plan(kept, search, lost_only, entered, floors, np.flatnonzero(fresh))
+    lost = np.flatnonzero((after < before) & ~again)
+    return Plan(kept, np.flatnonzero(again), lost, entered, floors, np.flatnonzero(fresh))
+
+
+def _is_used_up(rule: Rule, before: Ints, after: Ints) -> Bools:
+    """Which lists, so long before and after they lost members, may now lack some that qualify."""
+    limited = rule.per.shape[1] > 0
+    short = (after < rule.published) & (before >= rule.published)
+    used_up: Bools = (after < before) & (limited | short)
+    return used_up
 
 
 def merge(rule: Rule, plan: Plan, searched: Pairs, entering: Pairs) -> Pairs:

@@ -7,19 +7,13 @@ import torch
 from numpy.typing import NDArray
 
 from fashionrec.neighbours.certificate import Bounds, bounds_of
-from fashionrec.neighbours.exact import pair_similarities, scan
+from fashionrec.neighbours.checks import check_norms, check_vectors
+from fashionrec.neighbours.exact import scan
 from fashionrec.neighbours.firstpass import Allowed, Candidates, score_tiles, self_tiles
-from fashionrec.neighbours.items import (
-    Ints,
-    Items,
-    Queries,
-    check_norms,
-    check_vectors,
-    no_floors,
-    padded,
-)
-from fashionrec.neighbours.lists import Pairs, TopK, listed, ranked, stacked
+from fashionrec.neighbours.items import Ints, Items, Queries, no_floors, padded
+from fashionrec.neighbours.lists import Pairs, TopK, stacked
 from fashionrec.neighbours.lowering import Floats, LoweredRows, lower, turn_into_queries
+from fashionrec.neighbours.settling import settled
 
 # The float32 pass has a far smaller bound; queries it cannot settle have that many near ties.
 _MORE = 16
@@ -134,7 +128,7 @@ def _settled_block(
     queries = Queries(items.vectors, index, index, no_floors(len(index)))
     first, last = np.searchsorted(pairs.rows, [index[0], index[-1] + 1])
     mine = pairs.take(np.arange(first, last)).shifted(-block.start)
-    found = _settled(mine, bounds.part(block), queries, items, search.k)
+    found = settled(mine, bounds.part(block), queries, items, search.k)
     return _redone(found, complete[block], queries, items, search)
 
 
@@ -184,34 +178,4 @@ def _pass(
     for start, scores in score_tiles(lowered.matrix, queries, items, width, search.allowed):
         found.add(scores, everyone, start)
     pairs, complete = found.pairs()
-    return _settled(pairs, bounds, queries, items, search.k), complete
-
-
-def _settled(pairs: Pairs, bounds: Bounds, queries: Queries, items: Items, k: int) -> TopK:
-    """Lists from candidates. The k best by score give each query that has more a similarity to
-    beat, which spares most of the others an exact score."""
-    order, ranks = ranked(pairs.rows, pairs.columns, pairs.scores)
-    first, rest = pairs.take(order[ranks < k]), pairs.take(order[ranks >= k])
-    exact = _rescored(first, queries, items)
-    rest = rest.take(_may_beat(rest, bounds, _least(exact, len(queries.index))))
-    return listed(exact.and_also(_rescored(rest, queries, items)), items.ids, k, len(queries.index))
-
-
-def _rescored(pairs: Pairs, queries: Queries, items: Items) -> Pairs:
-    columns = items.stored(pairs.columns)
-    rows = queries.index[pairs.rows]
-    scores = pair_similarities(queries.vectors, rows, items.vectors, columns)
-    return Pairs(pairs.rows, pairs.columns, scores)
-
-
-def _least(pairs: Pairs, count: int) -> Floats:
-    """The least similarity of each query."""
-    least = np.full(count, 1.0, np.float32)
-    np.minimum.at(least, pairs.rows, pairs.scores)
-    return least
-
-
-def _may_beat(pairs: Pairs, bounds: Bounds, beat: Floats) -> NDArray[np.bool_]:
-    needed = bounds.score_at_least(torch.from_numpy(beat).double()).float().numpy()
-    may: NDArray[np.bool_] = pairs.scores >= needed[pairs.rows]
-    return may
+    return settled(pairs, bounds, queries, items, search.k), complete
