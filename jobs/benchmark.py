@@ -11,6 +11,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this job alone."""
     parser.add_argument("name", choices=sorted(BENCHMARKS))
     parser.add_argument("--size", type=int, help="how many pictures or vectors to measure with")
+    parser.add_argument(
+        "--real", action="store_true", help="neighbours: on the embeddings of --warehouse"
+    )
 
 
 def main(context: Context) -> None:

@@ -120,7 +120,11 @@ class NeighbourSettings(_Settings):
     """[neighbours]: how many, in which portions, and by which rules."""
 
     k: int = Field(gt=0)
+    reserve: int = Field(ge=0)
     tile: int = Field(gt=0)
+    exact_up_to: int = Field(ge=0)
+    probes: int = Field(gt=0)
+    min_recall: float = Field(ge=0, le=1)
     lists: dict[ListName, ListSettings]
 
 

@@ -153,6 +153,13 @@ NEIGHBOURS = Table(
     """),
 )
 
+RESERVES = Table(
+    "reserves",
+    "Who comes next in the lists of `neighbours`: a list that lost a member need not be searched",
+    NEIGHBOURS.key,
+    NEIGHBOURS.columns,
+)
+
 RECOMMENDATIONS = Table(
     "recommendations",
     "Published: each product's most similar products, ready to look up",
@@ -205,6 +212,7 @@ ALL = (
     MODELS,
     EMBEDDINGS,
     NEIGHBOURS,
+    RESERVES,
     RECOMMENDATIONS,
     RUNS,
 )

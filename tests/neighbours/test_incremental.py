@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from fashionrec.config import ListSettings, NeighbourSettings, load
+from fashionrec.config import ListSettings, load
 from fashionrec.neighbours import incremental
 from fashionrec.neighbours.items import prepare_items
 from fashionrec.neighbours.local import search_here
@@ -48,7 +48,7 @@ LISTS = {
     ),
     "two": RAW.model_copy(update={"at_most": 2, "at_most_per": "usage"}),
 }
-SETTINGS = NeighbourSettings(k=3, tile=7, lists=LISTS)
+SETTINGS = load().neighbours.model_copy(update={"k": 3, "reserve": 2, "tile": 7, "lists": LISTS})
 COLUMNS = columns_needed(SETTINGS)
 EMPTY = as_entries("", np.empty(0, np.int64), incremental.no_pairs())
 ORDER = [(name, "ascending") for name in ("list", "product_id", "rank")]
@@ -82,6 +82,11 @@ def anew(products: dict[int, Product], model: int) -> pa.Table:
     keys = keys_of(products)
     found = searched(plan_lists(SETTINGS, keys, None, EMPTY), keys, model)
     return found.select(ENTRY).sort_by(ORDER)
+
+
+def published(entries: pa.Table) -> pa.Table:
+    """What `neighbours` holds of the lists that are kept."""
+    return entries.filter(pc.field("rank") <= SETTINGS.k)
 
 
 def applied(entries: pa.Table, changes: pa.Table) -> pa.Table:
@@ -162,7 +167,11 @@ class Nights(RuleBasedStateMachine):
     def night(self) -> None:
         self.entries, _ = followed(self.products, self.before, self.entries, self.model)
         self.before = dict(self.products)
-        assert self.entries.equals(anew(self.products, self.model))
+        assert published(self.entries).equals(published(anew(self.products, self.model)))
+
+    @rule()
+    def lose_reserve(self) -> None:
+        self.entries = published(self.entries)
 
     def teardown(self) -> None:
         if hasattr(self, "products"):
@@ -193,11 +202,28 @@ def test_only_lists_that_a_change_can_reach_are_searched() -> None:
     entries = anew(before, 0)
     products = {i: p for i, p in before.items() if i != 7} | {99: draw(99)}
     _, plans = followed(products, before, entries, 0)
-    raw = entries.filter(pc.field("list") == "raw")
-    lost = set(raw.filter(pc.field("neighbour_id") == 7)["product_id"].to_pylist())
     ids = keys_of(products)["product_id"].to_numpy()
-    assert set(ids[plans[0].plan.search]) == lost | {99}
+    seven = entries.filter(pc.field("neighbour_id") == 7).to_pylist()
+    lost = [{e["product_id"] for e in seven if e["list"] == name} for name in LISTS]
+    assert min(map(len, lost[:2])) > 0
+    assert ids[plans[0].plan.search].tolist() == [99]  # the others have a reserve
+    assert set(ids[plans[0].plan.lost]) == lost[0]
     assert ids[plans[0].plan.fresh].tolist() == [99]
+    for part, without in zip(plans[1:], lost[1:], strict=True):
+        assert set(ids[part.plan.search]) == without | {99}  # a limited list has none
+
+
+def test_a_list_is_searched_again_once_its_reserve_is_used_up() -> None:
+    before = shop(60)
+    entries = anew(before, 0)
+    raw = entries.filter(pc.field("list") == "raw").filter(pc.field("product_id") == 0)
+    members = raw["neighbour_id"].to_pylist()
+    assert len(members) == SETTINGS.k + SETTINGS.reserve
+    for gone, again in [(2, False), (3, True)]:
+        products = {i: p for i, p in before.items() if i not in members[:gone]}
+        after, plans = followed(products, before, entries, 0)
+        assert (0 in plans[0].plan.search) == again
+        assert published(after).equals(published(anew(products, 0)))
 
 
 def test_a_column_reaches_only_lists_whose_rules_look_at_it() -> None:
@@ -207,7 +233,7 @@ def test_a_column_reaches_only_lists_whose_rules_look_at_it() -> None:
     assert {part.name for part in plans if part.requests(30)} == {"styles", "look"}
 
 
-@pytest.mark.parametrize("broken", ["search", "entered"])
+@pytest.mark.parametrize("broken", ["search", "entered", "lost"])
 def test_the_comparison_notices_a_list_that_is_left_out(
     broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,8 +245,25 @@ def test_the_comparison_notices_a_list_that_is_left_out(
         made = good(*args)  # type: ignore[arg-type]
         if broken == "search":
             return replace(made, search=made.search[:1])
+        if broken == "lost":
+            return replace(made, lost=made.lost[:0])
         return replace(made, entered=made.entered[:1], floors=made.floors[:1])
 
-    assert followed(products, before, anew(before, 0), 0)[0].equals(anew(products, 0))
+    entries, expected = anew(before, 0), published(anew(products, 0))
+    assert published(followed(products, before, entries, 0)[0]).equals(expected)
     monkeypatch.setattr("fashionrec.neighbours.plans.plan", lazy)
-    assert not followed(products, before, anew(before, 0), 0)[0].equals(anew(products, 0))
+    assert not published(followed(products, before, entries, 0)[0]).equals(expected)
+
+
+def test_a_newcomer_that_ties_with_the_last_does_not_follow_it() -> None:
+    """Product 6 was left out of the list of 0, and would come before 7."""
+    near = ["1"] * 4 + ["2"] * 4  # the pictures of products 0 to 7
+    shop = {i: draw(0) | {"picture": picture} for i, picture in enumerate(near)}
+    nights = [range(7), [0, 2, 3, 4, 5, 6, 7], [0, 4, 5, 6, 7]]
+    before = {i: shop[i] for i in nights[0]}
+    entries = anew(before, 0)
+    for present in nights[1:]:
+        products = {i: shop[i] for i in present}
+        entries, _ = followed(products, before, entries, 0)
+        assert published(entries).equals(published(anew(products, 0)))
+        before = products

@@ -9,14 +9,15 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fashionrec.config import NeighbourSettings, load
+from fashionrec.errors import RefusedError
 from fashionrec.neighbours.exact import similarities
 from fashionrec.neighbours.neighbours import neighbours
 from fashionrec.runs import recorded
 from fashionrec.store import Store
-from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS, RUNS
+from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS, RESERVES, RUNS
 
 DEFAULTS = load().neighbours
-SETTINGS = NeighbourSettings(k=5, tile=16, lists={"similar": DEFAULTS.lists["similar"]})
+SETTINGS = DEFAULTS.model_copy(update={"tile": 16, "lists": {"similar": DEFAULTS.lists["similar"]}})
 
 
 def brute_force(rows: list, k: int) -> list[tuple[int, int, int, float]]:
@@ -168,6 +169,78 @@ def test_what_no_list_depends_on_only_moves_the_state(store: Store, spark: Spark
     assert (counts["rebuilt"], counts["lists_searched"], counts["rows_changed"]) == (0, 0, 0)
     assert store.state(NEIGHBOURS)["products"] == store.version(PRODUCTS)
     assert sorted(store.read(NEIGHBOURS).collect()) == sorted(rows)
+
+
+INEXACT = SETTINGS.model_copy(update={"exact_up_to": 50, "probes": 4})
+
+
+def put_many(store: Store, spark: SparkSession, count: int, seed: int = 0) -> None:
+    vectors = np.abs(np.random.default_rng(seed).normal(size=(count, 6))).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    put_embeddings(store, spark, {i: (f"s{seed} {i}", v) for i, v in enumerate(vectors.tolist())})
+
+
+def test_large_catalogues_go_through_inverted_lists(store: Store, spark: SparkSession) -> None:
+    put_many(store, spark, 150)
+    counts = search(store, settings=INEXACT.model_copy(update={"min_recall": 0.5}))
+    exact = brute_force(store.read(EMBEDDINGS).collect(), 5)
+    found = set(lists_of(store)) & set(exact)
+    members = {(product, other) for product, _, other, _ in lists_of(store)}
+    true = {(product, other) for product, _, other, _ in exact}
+    assert counts["similar.sampled"] == len(exact) == 750  # the sample is everybody
+    assert 375 < counts["similar.recalled"] == len(members & true) < 750
+    assert found  # with the same ranks and similarities
+    put_many(store, spark, 40)
+    assert "similar.sampled" not in search(store, settings=INEXACT)
+    assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
+
+
+def test_low_recall_is_refused_and_nothing_written(store: Store, spark: SparkSession) -> None:
+    put_many(store, spark, 150)
+    with pytest.raises(RefusedError, match=r"neighbours.min_recall = 0.99; nothing was written"):
+        search(store, settings=INEXACT)
+    assert store.read(NEIGHBOURS).isEmpty()
+    assert store.state(NEIGHBOURS) == {}
+    run = store.read(RUNS).first()
+    assert run.status == "refused"
+    assert run.counts["neighbours.similar.recalled"] < run.counts["neighbours.similar.sampled"]
+    search(store, settings=INEXACT.model_copy(update={"probes": 12}))  # as many as there are lists
+    assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
+
+
+def test_recall_of_lists_that_were_kept(store: Store, spark: SparkSession) -> None:
+    put_many(store, spark, 150)
+    search(store, settings=INEXACT.model_copy(update={"min_recall": 0.5}))
+    first = store.state(NEIGHBOURS)
+    put_many(store, spark, 149)
+    with pytest.raises(RefusedError, match="recall"):
+        search(store, settings=INEXACT)
+    assert store.state(NEIGHBOURS) == first
+
+
+def test_a_lost_member_is_replaced_from_the_reserve(store: Store, spark: SparkSession) -> None:
+    put_many(store, spark, 60)
+    search(store)
+    assert store.read(RESERVES).count() == 300
+    put_many(store, spark, 59)
+    counts = search(store)
+    assert (counts["rebuilt"], counts["lists_searched"]) == (0, 0)
+    assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
+    assert store.state(RESERVES) == store.state(NEIGHBOURS)
+
+
+def test_a_lost_reserve_costs_time_only(store: Store, spark: SparkSession) -> None:
+    """As where a run was killed after `neighbours` was written."""
+    put_many(store, spark, 60)
+    search(store)
+    store.mark(RESERVES, {})
+    put_many(store, spark, 59)
+    counts = search(store)
+    assert counts["rebuilt"] == 0
+    assert counts["lists_searched"] > 0
+    assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
+    assert store.read(RESERVES).count() == 5 * counts["lists_searched"]
+    assert store.state(RESERVES) == store.state(NEIGHBOURS)
 
 
 def test_what_cannot_be_continued_from_is_made_anew(

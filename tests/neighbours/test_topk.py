@@ -15,7 +15,7 @@ from fashionrec.neighbours.exact import brute_force, similarities
 from fashionrec.neighbours.items import Ints, Items, Precision, prepare_items
 from fashionrec.neighbours.lists import TopK
 from fashionrec.neighbours.lowering import Floats, lower
-from fashionrec.neighbours.topk import lower_queries, self_top_k, top_k
+from fashionrec.neighbours.topk import lower_items, lower_queries, self_top_k, top_k
 
 PRECISIONS: list[Precision] = ["bf16", "fp32"]
 SEARCHES = settings(max_examples=150, deadline=None)
@@ -301,6 +301,7 @@ def test_part_of_a_catalogue_and_floors(seed: int, precision: Precision, k: int)
     positions, floors = rng.permutation(80)[:50], rng.uniform(-1.1, 1.1, 80).astype(np.float32)
     prepared = prepare_items(items, ids, precision=precision)
     part = prepared.part(positions, ids[positions])
+    own = lower_items(prepared, np.arange(80))
     found = top_k(
         items,
         ids,
@@ -309,8 +310,12 @@ def test_part_of_a_catalogue_and_floors(seed: int, precision: Precision, k: int)
         candidates=1 if seed % 2 else 100,
         tile=(30, 64),
         floors=floors,
-        lowered=lower_queries(items, prepared),
+        lowered=own if seed % 3 else lower_queries(items, prepared),
     )
     expected = brute_force(items, ids, items[positions], ids[positions], k)
     low = ~(expected[1] >= floors[:, None])
-    assert_same(found, (np.where(low, -1, expected[0]), np.where(low, np.nan, expected[1])))
+    listed = np.where(low, -1, expected[0]), np.where(low, np.nan, expected[1])
+    assert_same(found, listed)
+    rows = rng.permutation(80)[:9]
+    few = top_k(items, ids[rows], part, k, tile=(4, 64), floors=floors[rows], rows=rows)
+    assert_same(few, (listed[0][rows], listed[1][rows]))

@@ -7,18 +7,21 @@ from tempfile import TemporaryDirectory
 import faiss
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import torch
 from sklearn.neighbors import NearestNeighbors
 
+from fashionrec.benchmark.inverted import time_inverted
 from fashionrec.benchmark.report import Figures, Timings
-from fashionrec.benchmark.vectors import Floats, draw_vectors
+from fashionrec.benchmark.vectors import Floats, draw_vectors, keys_of
 from fashionrec.cli import Context
 from fashionrec.config import NeighbourSettings
+from fashionrec.models import current_version
 from fashionrec.neighbours.items import prepare_items
 from fashionrec.neighbours.local import search_here
 from fashionrec.neighbours.neighbours import neighbours
-from fashionrec.neighbours.plans import as_entries, plan_lists
+from fashionrec.neighbours.plans import as_entries, changed_entries, plan_lists
 from fashionrec.neighbours.rules import no_pairs
 from fashionrec.neighbours.topk import self_top_k, top_k
 from fashionrec.runs import recorded
@@ -26,49 +29,87 @@ from fashionrec.session import spark_session
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS
 
-SIZE = 44_441
+SIZES = (10_000, 44_441, 100_000)
+_MAIN = 44_441  # the whole catalogue that the study used
 _LENGTH = 2048
 _CHANGED = 100  # one in so many
+_MILLION, _SHORT = 1_000_000, 256  # a million of 2,048 numbers would take 8 GB, twice
+_RATIOS = ("n", "kernel_ratio", "step_ratio", "certified", "incremental_ratio", "recall_1m")
 _SMALL = 64  # products of the warehouse that shows the step's fixed costs
 _FAISS = "faiss IndexFlatIP"
 _KERNEL = "kernel, each product once"
 _STEP, _FIXED, _FOLLOW = "Spark step", "Spark step, fixed costs", "Spark step, 1% changed"
-_WHOLE, _CHANGE = "search of all in this process", "search after 1% changed"
+_WHOLE, _CHANGE = "search of all in this process", "update of 1% changed in this process"
 
 
 def run(context: Context) -> Figures:
     """Measure the list `similar` of many products; ratios are to faiss IndexFlatIP.
 
     step_ratio leaves out the fixed costs, which are those of a warehouse of a few products;
-    incremental_ratio is of the searches alone.
+    incremental_ratio is of the work in this process, without Spark. Sizes past exact lists show
+    inverted lists instead. With --real the vectors are the embeddings of --warehouse.
     """
-    count = context.options.size or SIZE
-    threads = len(os.sched_getaffinity(0))
-    report, given = Timings(), context.config.neighbours
+    given, threads = context.config.neighbours, len(os.sched_getaffinity(0))
     settings = given.model_copy(update={"lists": {"similar": given.lists["similar"]}})
     torch.set_num_threads(threads)
     faiss.omp_set_num_threads(threads)
-    vectors = draw_vectors(count, _LENGTH, seed=0)
-    changed = _with_changes(vectors)
-    _time_others(report, vectors, settings.k)
+    figures: Figures = {"benchmark": "neighbours", "threads": threads, **dict.fromkeys(_RATIOS)}
+    if context.options.real:
+        report, vectors = Timings(), _real_vectors(context.warehouse)
+        return figures | _measured_exactly(report, settings, vectors) | report.figures()
+    sizes = [context.options.size] if context.options.size else [*SIZES, _MILLION]
+    for count in sizes:
+        figures |= _measured(settings, count, main=count == _MAIN or len(sizes) == 1)
+    return figures
+
+
+def _measured(settings: NeighbourSettings, count: int, *, main: bool) -> Figures:
+    """The figures of one size: under their own names, or with the size where it is not the main."""
+    report = Timings()
+    if count > settings.exact_up_to:
+        return time_inverted(report, settings, count, _SHORT) | report.figures()
+    vectors = draw_vectors(count + -(-count // _CHANGED), _LENGTH, seed=0)
+    figures = _measured_exactly(report, settings, vectors) | report.figures()
+    if main:
+        return figures
+    return {f"{name}, n={count}": value for name, value in figures.items()}
+
+
+def _measured_exactly(report: Timings, settings: NeighbourSettings, drawn: Floats) -> Figures:
+    vectors, changed = _with_changes(drawn)
+    _time_faiss(report, vectors, settings.k)
     certified = _time_kernel(report, vectors, settings.k)
+    _time_sklearn(report, vectors, settings.k)
     _time_change(report, vectors, changed, settings)
     _time_step(report, vectors, changed, settings)
-    return {"benchmark": "neighbours", "threads": threads} | _figures(report, count, certified)
+    return _figures(report.seconds, len(vectors), certified)
 
 
-def _with_changes(vectors: Floats) -> Floats:
-    """The vectors with one in a hundred drawn anew."""
-    changed = vectors.copy()
-    changed[::_CHANGED] = draw_vectors(len(changed[::_CHANGED]), vectors.shape[1], seed=1)
-    return changed
+def _with_changes(drawn: Floats) -> tuple[Floats, Floats]:
+    """Vectors, and the same with one in a hundred replaced by those at the end of `drawn`."""
+    count = len(drawn) * _CHANGED // (_CHANGED + 1)
+    changed = drawn[:count].copy()
+    changed[::_CHANGED] = drawn[count : count + len(changed[::_CHANGED])]
+    return drawn[:count], changed
 
 
-def _time_others(report: Timings, vectors: Floats, k: int) -> None:
+def _real_vectors(warehouse: Path) -> Floats:
+    """The embeddings of the current model, in an order of no meaning."""
+    store = Store(spark_session("benchmark"), warehouse)
+    of_model = ds.field("model_version") == current_version(store)
+    rows = store.scan(EMBEDDINGS, ["embedding"], of_model).to_table().combine_chunks()
+    vectors = rows["embedding"].combine_chunks().flatten().to_numpy().reshape(len(rows), -1)
+    return np.random.default_rng(0).permutation(vectors)
+
+
+def _time_faiss(report: Timings, vectors: Floats, k: int) -> None:
     with report.timed(_FAISS):
         index = faiss.IndexFlatIP(vectors.shape[1])
         index.add(vectors)
         index.search(vectors, k + 1)  # each finds itself first
+
+
+def _time_sklearn(report: Timings, vectors: Floats, k: int) -> None:
     with report.timed("scikit-learn brute force"):
         search = NearestNeighbors(n_neighbors=k + 1, algorithm="brute", metric="cosine")
         search.fit(vectors).kneighbors(vectors)
@@ -87,25 +128,19 @@ def _time_kernel(report: Timings, vectors: Floats, k: int) -> float:
 def _time_change(
     report: Timings, vectors: Floats, changed: Floats, settings: NeighbourSettings
 ) -> None:
-    before, after = _keys(len(vectors), changed=False), _keys(len(vectors), changed=True)
+    before, after = keys_of(len(vectors)), keys_of(len(vectors), _CHANGED)
     ids = np.arange(len(vectors))
     old, new = prepare_items(vectors, ids), prepare_items(changed, ids)
     nothing = as_entries("", ids, no_pairs())
     with report.timed(_WHOLE):
         plans = plan_lists(settings, before, None, nothing)
         requests = [request for part in plans for request in part.requests(len(ids))]
-        entries = search_here(requests, ids, ids, old, settings.tile)
+        entries = search_here(requests, ids, ids, old, settings.tile).drop(["purpose"])
     with report.timed(_CHANGE):
-        plans = plan_lists(settings, after, before, entries.drop(["entering"]))
+        plans = plan_lists(settings, after, before, entries)
         requests = [request for part in plans for request in part.requests(len(ids))]
-        search_here(requests, ids, ids, new, settings.tile)
-
-
-def _keys(count: int, *, changed: bool) -> pa.Table:
-    shas = [
-        f"{'new' if changed and i % _CHANGED == 0 else 'old'} picture {i}" for i in range(count)
-    ]
-    return pa.table({"product_id": np.arange(count), "image_sha256": shas})
+        found = search_here(requests, ids, ids, new, settings.tile)
+        changed_entries(plans, ids, entries, found)
 
 
 def _time_step(
@@ -137,7 +172,7 @@ def _put(store: Store, vectors: Floats, *, changed: bool) -> None:
     file = f"{store.warehouse}/vectors-{changed}.parquet"
     flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
     ends = np.arange(0, vectors.size + 1, vectors.shape[1], dtype=np.int32)
-    rows = _keys(len(vectors), changed=changed).append_column(
+    rows = keys_of(len(vectors), _CHANGED if changed else 0).append_column(
         "embedding", pa.ListArray.from_arrays(ends, flat)
     )
     pq.write_table(rows, file, row_group_size=4096)
@@ -154,8 +189,7 @@ def _run(store: Store, settings: NeighbourSettings) -> None:
         neighbours(store, "drawn", settings, run)
 
 
-def _figures(report: Timings, count: int, certified: float) -> Figures:
-    seconds = report.seconds
+def _figures(seconds: dict[str, float], count: int, certified: float) -> Figures:
     base = seconds[_FAISS]
     return {
         "n": count,
@@ -164,6 +198,4 @@ def _figures(report: Timings, count: int, certified: float) -> Figures:
         "certified": certified,
         "incremental_ratio": seconds[_CHANGE] / seconds[_WHOLE],
         "step_fixed_seconds": seconds[_FIXED],
-        "recall_1m": None,  # inverted lists are not there yet
-        **{f"{what}, seconds": taken for what, taken in seconds.items()},
     }

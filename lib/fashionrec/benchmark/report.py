@@ -26,6 +26,10 @@ class Timings:
         yield
         self.seconds[what] = time.perf_counter() - began
 
+    def figures(self) -> Figures:
+        """The seconds, named as such."""
+        return {f"{what}, seconds": taken for what, taken in self.seconds.items()}
+
 
 def seconds_of(action: Callable[[], object]) -> float:
     """Run an action once and return how long it took."""

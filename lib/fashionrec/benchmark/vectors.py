@@ -1,6 +1,7 @@
-"""Vectors structured like a network's embeddings of a catalogue."""
+"""Vectors structured like a network's embeddings of a catalogue, and the keys of such products."""
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
@@ -25,3 +26,10 @@ def draw_vectors(count: int, length: int, seed: int) -> Floats:
         np.maximum(part, 0, out=part)
         part /= np.linalg.norm(part, axis=1, keepdims=True)
     return vectors
+
+
+def keys_of(count: int, changed: int = 0) -> pa.Table:
+    """Products 0 to `count` with a picture each; one in `changed` of them has got another."""
+    new = [changed > 0 and i % changed == 0 for i in range(count)]
+    shas = [f"{'new' if is_new else 'old'} picture {i}" for i, is_new in enumerate(new)]
+    return pa.table({"product_id": np.arange(count), "image_sha256": shas})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fashionrec.neighbours.inverted import InvertedLists
 from fashionrec.neighbours.items import Items
 from fashionrec.neighbours.lists import Ints, Pairs, TopK
 from fashionrec.neighbours.rules import Bools, Rule
@@ -21,7 +22,7 @@ class Cell:
     """Pictures of alike products: `items`, whose ids are each picture's lowest product; the
     products of the i-th are members[starts[i] : starts[i + 1]], ascending.
 
-    `product` is one of them, to ask what all have.
+    `product` is an example, to ask what all have.
     """
 
     product: int
@@ -34,14 +35,27 @@ class Cell:
         `queries` of the search; and the place in `rows` of each pair."""
         place, slot = np.nonzero(found.ids[queries] >= 0)
         query = queries[place]
-        position = self.items.positions_of(found.ids[query, slot])
-        lengths = self.starts[position + 1] - self.starts[position]
-        ends = np.cumsum(lengths)
-        within = np.arange(lengths.sum()) - np.repeat(ends - lengths, lengths)
-        columns = self.members[np.repeat(self.starts[position], lengths) + within]
+        columns, lengths = self._of(self.items.positions_of(found.ids[query, slot]))
         scores = np.repeat(found.similarities[query, slot], lengths)
         places = np.repeat(place, lengths)
         return Pairs(rows[places], columns, scores), places
+
+    def near(self, picture: int, lists: InvertedLists) -> "Cell":
+        """What of the cell a search from a picture looks at."""
+        near = lists.near(picture, self.items.stored(np.arange(len(self.items.ids))))
+        if near.all():
+            return self
+        positions = np.flatnonzero(near)
+        members, lengths = self._of(positions)
+        items = self.items.part(positions, self.items.ids[positions])
+        return Cell(self.product, items, np.append(0, np.cumsum(lengths)), members)
+
+    def _of(self, positions: Ints) -> tuple[Ints, Ints]:
+        """The products of the pictures at these positions, and how many each has."""
+        lengths = self.starts[positions + 1] - self.starts[positions]
+        ends = np.cumsum(lengths)
+        within = np.arange(lengths.sum()) - np.repeat(ends - lengths, lengths)
+        return self.members[np.repeat(self.starts[positions], lengths) + within], lengths
 
 
 @dataclass(frozen=True)
@@ -78,17 +92,33 @@ class Cells:
 
 def cut(rule: Rule, pictures: Ints, among: Ints, items: Items) -> Cells:
     """Cut the products `among` into cells; product i has the picture `pictures[i]` of `items`."""
-    among = np.sort(among[~rule.excluded[among]])
+    few, per = _few_valued(rule)
+    is_open = bool(not few.all() or (rule.per.shape[1] and not per) or rule.most < 1)
+    cells = [_cell(group, pictures, items) for group in _groups(rule, pictures, among)]
+    return Cells(cells, np.flatnonzero(few), per, is_open)
+
+
+def largest_cell(rule: Rule, pictures: Ints, among: Ints) -> int:
+    """The number of pictures in the largest cell that `cut` would make."""
+    groups = _groups(rule, pictures, among)
+    return max((len(np.unique(pictures[group])) for group in groups), default=0)
+
+
+def _few_valued(rule: Rule) -> tuple[Bools, bool]:
+    """Which columns of rule.differ, and whether that of rule.per, have few values."""
     few = np.array([_is_few(column) for column in rule.differ.T], np.bool_)
-    per = rule.per.shape[1] > 0 and _is_few(rule.per[:, 0])
+    return few, rule.per.shape[1] > 0 and _is_few(rule.per[:, 0])
+
+
+def _groups(rule: Rule, pictures: Ints, among: Ints) -> list[Ints]:
+    """The products of each cell, without those that no list can need."""
+    few, per = _few_valued(rule)
+    among = np.sort(among[~rule.excluded[among]])
     alike = [rule.match, rule.differ[:, few], rule.per[:, : int(per)]]
     rest = [pictures[:, None], rule.differ[:, ~few], rule.per[:, int(per) :]]
     kept = among[_repetitions(np.column_stack(rest + alike)[among]) <= rule.k]
     label = _labels(np.column_stack([np.zeros_like(pictures), *alike])[kept])
-    groups = [kept[label == i] for i in range(label.max(initial=-1) + 1)]
-    is_open = bool(not few.all() or (rule.per.shape[1] and not per) or rule.most < 1)
-    cells = [_cell(group, pictures, items) for group in groups]
-    return Cells(cells, np.flatnonzero(few), per, is_open)
+    return [kept[label == i] for i in range(label.max(initial=-1) + 1)]
 
 
 def _cell(products: Ints, pictures: Ints, items: Items) -> Cell:
@@ -107,6 +137,8 @@ def _is_few(codes: Ints) -> bool:
 
 def _labels(keys: Ints) -> Ints:
     """Number equal rows alike, from 0."""
+    if keys.shape[1] == 1:  # numbers sort faster than rows
+        keys = keys[:, 0]
     return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 

@@ -51,9 +51,9 @@ def scan(query: Queries, items: Items, k: int, may_list: NDArray[np.bool_]) -> T
     best = Pairs(nothing, nothing, np.empty(0, np.float32))
     for start in range(0, len(items.ids), _SCAN):
         fresh = start + np.flatnonzero(may_list[start : start + _SCAN])
-        row = np.zeros_like(fresh)
+        row = np.full_like(fresh, query.index[0])
         scores = pair_similarities(query.vectors, row, items.vectors, items.stored(fresh))
-        best = best.and_also(Pairs(row, fresh, scores))
+        best = best.and_also(Pairs(np.zeros_like(fresh), fresh, scores))
         order, _ = ranked(best.rows, items.ids[best.columns], best.scores)
         best = best.take(order[:k])
     return listed(best, items.ids, k, 1)

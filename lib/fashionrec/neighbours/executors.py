@@ -12,13 +12,15 @@ from pyspark.sql import DataFrame, SparkSession
 
 from fashionrec.neighbours.catalogue import Catalogue
 from fashionrec.neighbours.cells import Cells, cut
+from fashionrec.neighbours.inverted import InvertedLists
 from fashionrec.neighbours.items import Items, prepare_items
 from fashionrec.neighbours.lists import Ints
-from fashionrec.neighbours.plans import ENTRY, Request, as_entries
-from fashionrec.neighbours.ruled import search, tiles
+from fashionrec.neighbours.plans import as_entries
+from fashionrec.neighbours.requests import Request
+from fashionrec.neighbours.ruled import search
 
 FOUND = """list STRING, product_id BIGINT, rank INT, neighbour_id BIGINT, similarity FLOAT,
-    entering BOOLEAN, proved BOOLEAN"""
+    purpose STRING, proved BOOLEAN"""
 
 # Partitions per core: few enough that each prepares its matrix seldom, enough to share the work.
 _PORTIONS = 4
@@ -32,26 +34,33 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Work:
-    """What executors need: one per search, and the same for all its tasks."""
+    """What executors need: one per search, and the same for all its tasks; `lists`: the inverted
+    lists that each request uses."""
 
     catalogue: Catalogue
     requests: list[Request]
+    lists: list[InvertedLists | None]
     tasks: list[_Task]
     threads: int
 
 
 def search_lists(
-    spark: SparkSession, catalogue: Catalogue, requests: list[Request], tile: int
+    spark: SparkSession,
+    catalogue: Catalogue,
+    requests: list[Request],
+    tile: int,
+    lists: InvertedLists | None,
 ) -> DataFrame:
     """Search, in tiles of so many products: the lists of all requests, as FOUND says."""
     spark.sparkContext.addFile(str(catalogue.vectors))  # once per node
+    used = [request.used(lists, catalogue.pictures) for request in requests]
     tasks = [
         _Task(i, part)
         for i, request in enumerate(requests)
-        for part in tiles(request.rule, request.rows, tile)
+        for part in request.tiles(used[i], catalogue.pictures, tile)
     ]
     threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
-    work = spark.sparkContext.broadcast(_Work(catalogue, requests, tasks, threads))
+    work = spark.sparkContext.broadcast(_Work(catalogue, requests, used, tasks, threads))
     portions = max(1, min(len(tasks), _PORTIONS * spark.sparkContext.defaultParallelism))
     numbers = spark.range(0, len(tasks), 1, numPartitions=portions)
     return numbers.mapInArrow(partial(_run_tasks, shared=work), FOUND)
@@ -72,11 +81,11 @@ def _run(work: _Work, task: _Task) -> pa.Table:
     items = _items(catalogue.vectors.name)
     cells = _Prepared.cells(work, task.request, items)
     rows, floors = request.rows[task.tile], request.floors[task.tile]
-    found = search(request.rule, cells, catalogue.pictures, items, rows, floors)
-    entries = as_entries(request.list, catalogue.ids, found.pairs)
+    lists = work.lists[task.request]
+    found = search(request.rule, cells, catalogue.pictures, items, rows, floors, lists)
+    entries = request.label(as_entries(request.list, catalogue.ids, found.pairs))
     proved = ~np.isin(found.pairs.rows, rows[found.unproved])
-    columns = [*entries.columns, pa.array(np.full(len(proved), request.entering)), pa.array(proved)]
-    return pa.table(columns, [*ENTRY, "entering", "proved"])
+    return entries.append_column("proved", pa.array(proved))
 
 
 class _Prepared:

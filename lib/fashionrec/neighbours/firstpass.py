@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fashionrec.neighbours.certificate import Bounds
 from fashionrec.neighbours.items import GROUP, Ints, Items, Queries, padded
 from fashionrec.neighbours.lists import Pairs
-from fashionrec.neighbours.lowering import Floats, as_query
+from fashionrec.neighbours.lowering import Floats, turn_into_queries
 
 Allowed = Callable[[Ints, Ints], NDArray[np.bool_]]
 
@@ -87,7 +87,7 @@ def self_tiles(items: Items, width: int) -> Iterator[tuple[slice, slice, torch.T
         rows = slice(top, min(top + width, count))
         lowered = items.tile(rows.start, rows.stop)[: rows.stop - rows.start]
         if items.copy is not None:
-            lowered = as_query(lowered, items.vectors.shape[1])
+            lowered = turn_into_queries(lowered.clone(), items.vectors.shape[1])
         own = np.arange(rows.start, rows.stop)
         for start in range(top, count, width):
             columns = slice(start, min(start + width, count))

@@ -1,10 +1,11 @@
 """What a change of the catalogue does to lists: which to search again, which others it can enter.
 
 Let a product be fresh where it is new, or its picture or what rules ask of it has changed. A list
-must be searched again where its product is fresh, or where it lost a member; into the others only
-fresh products can come, by at least the similarity of a full list's last. Both hold because a list
-is, of each value of its limited column, the first n, and of those the first k: what was left out
-by the old products is left out still.
+is the first of all that qualify, as many as it has, and all of them where it is too short to be
+published in full. That stays so when members are lost and fresh products enter that come before
+its last, until too few are left: then it is searched again, as it is where its product is fresh.
+A list in which each value is limited keeps no reserve, and is searched again for any loss: it is,
+of each value, the first n, so that a loss lets in what was left out.
 """
 
 from dataclasses import dataclass
@@ -13,19 +14,21 @@ import numpy as np
 
 from fashionrec.neighbours.items import no_floors
 from fashionrec.neighbours.lists import Floats, Ints, Pairs
-from fashionrec.neighbours.rules import Bools, Rule, joined, last_scores, no_pairs
+from fashionrec.neighbours.rules import Bools, Rule, joined, last_members, no_pairs
 
 
 @dataclass(frozen=True)
 class Plan:
     """What to do for a list; products are places in the new catalogue.
 
-    kept: what holds of the old lists; search: products to search for among all; entered: products
-    whose lists only `fresh` ones can enter, at `floors` or above, float32 [entered].
+    kept: what holds of the old lists; search: products to search for among all; lost: others whose
+    lists lost a member; entered: products whose lists only `fresh` ones can enter, at `floors` or
+    above, float32 [entered].
     """
 
     kept: Pairs
     search: Ints
+    lost: Ints
     entered: Ints
     floors: Floats
     fresh: Ints
@@ -34,7 +37,7 @@ class Plan:
 def whole(count: int) -> Plan:
     """The plan that searches for every product."""
     nothing = np.empty(0, np.int64)
-    return Plan(no_pairs(), np.arange(count), nothing, no_floors(0), nothing)
+    return Plan(no_pairs(), np.arange(count), nothing, nothing, no_floors(0), nothing)
 
 
 def fresh_products(ids: Ints, keys: Ints, old_ids: Ints, old_keys: Ints) -> Bools:
@@ -52,19 +55,35 @@ def plan(rule: Rule, ids: Ints, fresh: Bools, old: Pairs) -> Plan:
     row, column = _places(ids, old.rows), _places(ids, old.columns)
     changed = np.append(fresh, True)  # the last, at -1, is of products that are gone
     stays, member = ~changed[row], ~changed[column]
-    again = fresh.copy()
-    again[row[stays & ~member]] = True
+    before, after = (
+        np.bincount(row[which], minlength=len(ids)) for which in (stays, stays & member)
+    )
+    again = fresh | _is_used_up(rule, before, after)
     kept = Pairs(row, column, old.scores).take(stays & member)
     kept = kept.take(~again[kept.rows])
     entered = np.flatnonzero(~again) if fresh.any() else np.empty(0, np.int64)
-    floors = last_scores(kept, rule, len(ids))[entered]
-    return Plan(kept, np.flatnonzero(again), entered, floors, np.flatnonzero(fresh))
+    floors = last_members(kept, rule, len(ids))[0][entered]
+    lost = np.flatnonzero((after < before) & ~again)
+    return Plan(kept, np.flatnonzero(again), lost, entered, floors, np.flatnonzero(fresh))
+
+
+def _is_used_up(rule: Rule, before: Ints, after: Ints) -> Bools:
+    """Which lists, so long before and after they lost members, may now lack some that qualify."""
+    limited = rule.per.shape[1] > 0
+    short = (after < rule.published) & (before >= rule.published)
+    used_up: Bools = (after < before) & (limited | short)
+    return used_up
 
 
 def merge(rule: Rule, plan: Plan, searched: Pairs, entering: Pairs) -> Pairs:
-    """The lists that may have changed: those searched for, and those that others entered."""
-    touched = plan.kept.take(np.isin(plan.kept.rows, entering.rows))
-    return rule.best(joined([searched, touched, entering]))
+    """The lists that may have changed: searched for, entered, or without members they had."""
+    count = int(max(plan.kept.rows.max(initial=-1), entering.rows.max(initial=-1))) + 1
+    scores, columns = last_members(plan.kept, rule, count)
+    last, column = scores[entering.rows], columns[entering.rows]
+    tied = (entering.scores == last) & (entering.columns < column)
+    entering = entering.take((entering.scores > last) | tied)
+    touched = np.isin(plan.kept.rows, np.append(entering.rows, plan.lost))
+    return rule.best(joined([searched, plan.kept.take(touched), entering]))
 
 
 def _places(ids: Ints, of: Ints) -> Ints:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fashionrec.neighbours.checks import check_norms, check_unique, check_vectors
 from fashionrec.neighbours.lowering import (
     Floats,
     Lowering,
@@ -20,8 +21,6 @@ from fashionrec.neighbours.lowering import (
 Ints = NDArray[np.int64]
 Precision = Literal["auto", "bf16", "fp32"]
 
-# Past this norm the slack of `certificate` no longer covers float64 summation.
-MAX_NORM = 256.0
 # Tiles are whole groups of columns wide; see `firstpass`.
 GROUP = 64
 _CHUNK = 2048
@@ -54,9 +53,7 @@ class Items:
         """The items at `positions`, under other ids: a catalogue that takes no float32 copy."""
         copy = self.copy
         if copy is not None and not np.array_equal(positions, np.arange(len(self.ids))):
-            rows = copy.index_select(0, torch.from_numpy(positions))
-            copy = copy.new_zeros(len(ids) + GROUP, copy.shape[1])
-            copy[: len(ids)] = rows
+            copy = _chosen(copy, torch.from_numpy(positions).to(copy.device))
         return replace(
             self,
             ids=ids,
@@ -95,9 +92,8 @@ class Items:
 
 @dataclass(frozen=True)
 class Queries:
-    """Query `vectors` [n, d]; `own`: position of the same id among the items, or -1;
-    `index`: the row of the caller's array each came from; `floors`: float32 [n], the least
-    similarity that is of use."""
+    """Queries are rows `index` [n] of `vectors`; `own`: position of the same id among the items,
+    or -1; `floors`: float32 [n], the least similarity that is of use."""
 
     vectors: Floats
     own: Ints
@@ -106,7 +102,7 @@ class Queries:
 
     def take(self, rows: Ints | slice) -> "Queries":
         """The queries at `rows`."""
-        return Queries(self.vectors[rows], self.own[rows], self.index[rows], self.floors[rows])
+        return Queries(self.vectors, self.own[rows], self.index[rows], self.floors[rows])
 
 
 def prepare_items(
@@ -121,7 +117,7 @@ def prepare_items(
     """
     check_vectors("items", vectors, ids)
     by_id = np.argsort(ids, kind="stable")
-    _check_unique(ids[by_id])
+    check_unique(ids[by_id])
     place = torch.device(device)
     mean = _mean(vectors)
     use_bf16 = precision == "bf16" or (precision == "auto" and _multiplies_bf16(place))
@@ -139,34 +135,6 @@ def no_floors(count: int) -> Floats:
 def padded(columns: int) -> int:
     """The width of a tile that holds so many columns."""
     return -(-columns // GROUP) * GROUP
-
-
-def check_vectors(name: str, vectors: Floats, ids: Ints) -> None:
-    """Raise ValueError unless vectors are float32 [n, d] with an int64 id each."""
-    if vectors.ndim != 2 or vectors.dtype != np.float32 or not vectors.shape[1]:
-        raise ValueError(f"{name} must be float32 [n, d]; they are {vectors.dtype} {vectors.shape}")
-    if ids.shape != (len(vectors),) or ids.dtype != np.int64:
-        raise ValueError(
-            f"{len(vectors)} {name} need as many int64 ids; there are {ids.shape} {ids.dtype}"
-        )
-    if len(ids) and ids.min() < 0:
-        raise ValueError(f"{name} have the id {ids.min()}; ids start at 0, as -1 pads the lists")
-
-
-def check_norms(name: str, index: Ints, norms: torch.Tensor) -> None:
-    """Raise ValueError naming the first row, by `index`, of a norm that is not at most MAX_NORM."""
-    bad = torch.nonzero(~(norms <= MAX_NORM))
-    if len(bad):
-        row = int(bad[0])
-        raise ValueError(
-            f"{name} row {index[row]} has norm {norms[row]:.4g}, not {MAX_NORM} at most"
-        )
-
-
-def _check_unique(ordered: Ints) -> None:
-    twice = np.flatnonzero(ordered[1:] == ordered[:-1])
-    if len(twice):
-        raise ValueError(f"item id {ordered[twice[0]]} is there more than once")
 
 
 def _multiplies_bf16(device: torch.device) -> bool:
@@ -204,6 +172,14 @@ def _lower_into(
         if copy is not None:
             copy[part.start : part.start + len(rows.matrix)] = rows.matrix
     return norms, errors
+
+
+def _chosen(copy: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Some rows of a lowered copy, and again zero rows at the end."""
+    chosen = copy.new_empty(len(rows) + GROUP, copy.shape[1])
+    torch.index_select(copy, 0, rows, out=chosen[: len(rows)])
+    chosen[len(rows) :] = 0
+    return chosen
 
 
 def _empty_copy(vectors: Floats, lowering: Lowering) -> torch.Tensor | None:

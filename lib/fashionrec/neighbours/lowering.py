@@ -74,10 +74,13 @@ def lower(rows: Floats, lowering: Lowering, side: Side) -> LoweredRows:
     return LoweredRows(_joined(rounded, bias, side).to(lowering.device), norms, errors)
 
 
-def as_query(matrix: torch.Tensor, length: int) -> torch.Tensor:
-    """Lowered item rows of bf16 vectors of this length, as lowered query rows."""
+def turn_into_queries(matrix: torch.Tensor, length: int) -> torch.Tensor:
+    """Make lowered item rows of bf16 vectors of this length lowered query rows, in place."""
     bias, ones = matrix[:, length : length + 3], matrix[:, length + 3 : length + 6]
-    return torch.cat([matrix[:, :length], ones, bias, matrix[:, length + 6 :]], 1)
+    kept = bias.clone()
+    bias.copy_(ones)
+    ones.copy_(kept)
+    return matrix
 
 
 def lowered_columns(length: int, dtype: torch.dtype) -> int:

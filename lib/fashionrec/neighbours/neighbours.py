@@ -10,98 +10,77 @@ import logging
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from fashionrec.changes import CHANGE, Written
+from fashionrec.changes import Written
 from fashionrec.config import NeighbourSettings
-from fashionrec.neighbours.catalogue import Versions, export_catalogue, read_keys
+from fashionrec.neighbours.catalogue import export_catalogue
 from fashionrec.neighbours.executors import FOUND, search_lists
+from fashionrec.neighbours.inverted import train_lists
+from fashionrec.neighbours.kept import read_lists, write_changes, write_lists
 from fashionrec.neighbours.plans import (
-    ENTRY,
     ListPlan,
+    applied,
     changed_entries,
-    columns_needed,
-    enabled_lists,
     plan_lists,
 )
+from fashionrec.neighbours.recall import measure_recall, references, require_recall
+from fashionrec.neighbours.state import State, is_large, read_before, read_products, state_of
 from fashionrec.runs import Run
 from fashionrec.store import Store
-from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS
+from fashionrec.tables import NEIGHBOURS
 
 log = logging.getLogger(__name__)
-
-State = dict[str, Any]
 
 
 def neighbours(store: Store, model_version: str, settings: NeighbourSettings, run: Run) -> None:
     """Bring `neighbours` up to date with one version of `embeddings`, writing what differs."""
-    state, last = _state(store, model_version, settings), store.state(NEIGHBOURS)
+    state, last = state_of(store, model_version, settings), store.state(NEIGHBOURS)
     if last == state:
         log.info("neighbours: embeddings and products are unchanged")
         run.count("neighbours", lists_searched=0, rows_changed=0)
         return
-    keys = _keys(store, state, settings)
-    before = _keys(store, last, settings) if _continues(last, state) else None
-    if before is None:
-        log.info("neighbours: makes all lists anew")
-    entries = store.scan(NEIGHBOURS, ENTRY).to_table()
+    keys = read_products(store, state, settings)
+    before = read_before(store, last, state, keys, settings)
+    entries = read_lists(store)
     plans = plan_lists(settings, keys, before, entries)
-    found = _search(store, state, keys, plans, settings.tile).persist()
+    found = _search(store, state, keys, plans, settings).persist()
     if before is None:
-        written = store.sync(NEIGHBOURS, _rows(found, model_version), state=state)
+        lists = found.where("purpose = 'list'")
+        _check_recall(run, settings, found, lists)
+        written = write_lists(store, lists, settings.k, state)
     else:
-        written = _update(store, plans, keys, entries, found, state)
+        changes = _changes(plans, keys, entries, found)
+        _check_recall(run, settings, found, applied(entries, changes))
+        written = write_changes(store, entries, changes, settings.k, state)
     _count(run, plans, keys, found, written, rebuilt=before is None)
     found.unpersist()
 
 
-def _state(store: Store, model_version: str, settings: NeighbourSettings) -> State:
-    """Return all that lists depend on."""
-    lists = {name: rules.model_dump() for name, rules in enabled_lists(settings).items()}
-    return {
-        "model_version": model_version,
-        "k": settings.k,
-        "lists": lists,
-        "tables": [store.identity(table) for table in (EMBEDDINGS, PRODUCTS)],
-        "embeddings": store.version(EMBEDDINGS),
-        "products": store.version(PRODUCTS),
-    }
-
-
-def _continues(last: State, state: State) -> bool:
-    """Say whether lists made under `last` can be brought up to date; and why not on the log."""
-    if not last:
-        return False
-    fixed = ("model_version", "k", "lists", "tables")
-    changed = [name for name in fixed if last.get(name) != state[name]]
-    if changed:
-        log.info("neighbours: %s changed", ", ".join(changed))
-    return not changed
-
-
-def _keys(store: Store, state: State, settings: NeighbourSettings) -> pa.Table | None:
-    versions = Versions(state["embeddings"], state["products"])
-    keys = read_keys(store, state["model_version"], versions, columns_needed(settings))
-    if keys is None:
-        log.info("neighbours: %s can no longer be read", versions)
-    return keys
-
-
 def _search(
-    store: Store, state: State, keys: pa.Table, plans: list[ListPlan], tile: int
+    store: Store,
+    state: State,
+    keys: pa.Table,
+    plans: list[ListPlan],
+    settings: NeighbourSettings,
 ) -> DataFrame:
     requests = [request for part in plans for request in part.requests(len(keys))]
-    if not requests:
+    large = is_large(keys, settings)
+    if not requests and not large:
         return store.spark.createDataFrame([], FOUND)
     catalogue = export_catalogue(
         store, state["model_version"], state["embeddings"], keys, _shipping_folder()
     )
-    return search_lists(store.spark, catalogue, requests, tile)
+    lists = None
+    if large:  # measured even where nothing is searched
+        vectors = np.load(catalogue.vectors, mmap_mode="r")
+        lists = train_lists(vectors, settings.probes, settings.exact_up_to)
+        requests += references(plans, lists, catalogue.pictures, seed=state["embeddings"])
+    return search_lists(store.spark, catalogue, requests, settings.tile, lists)
 
 
 def _shipping_folder() -> Path:
@@ -111,34 +90,26 @@ def _shipping_folder() -> Path:
     return folder
 
 
-def _update(
-    store: Store,
-    plans: list[ListPlan],
-    keys: pa.Table,
-    entries: pa.Table,
-    found: DataFrame,
-    state: State,
-) -> Written:
-    """Write the entries that differ. They are few, so that the driver can tell."""
-    ids = keys["product_id"].to_numpy()
-    changes = changed_entries(plans, ids, entries, found.drop("proved").toArrow())
-    counts = {kind: pc.sum(pc.equal(changes[CHANGE], kind)).as_py() or 0 for kind in _KINDS}
-    written = Written(*counts.values())
-    if written.total:
-        rows = store.spark.createDataFrame(changes).withColumn(
-            "model_version", F.lit(state["model_version"])
-        )
-        store.apply(NEIGHBOURS, rows.select(CHANGE, *NEIGHBOURS.names), written, state)
-    else:
-        store.mark(NEIGHBOURS, state)
-    return written
+def _check_recall(
+    run: Run, settings: NeighbourSettings, found: DataFrame, lists: DataFrame | pa.Table
+) -> None:
+    """Record the recall of the lists, and refuse it where it is too low."""
+    wanted = found.where("purpose = 'reference'")
+    reference = wanted.toArrow()
+    if isinstance(lists, DataFrame):  # of which the sample's are few
+        lists = lists.join(wanted, ["list", "product_id"], "left_semi").toArrow()
+    recall = measure_recall(lists, reference, settings.k)
+    for name, (members, expected) in recall.items():
+        run.count(f"neighbours.{name}", sampled=expected, recalled=members)
+    require_recall(recall, settings)
 
 
-_KINDS = ("insert", "update", "delete")  # in the order of Written
-
-
-def _rows(found: DataFrame, model_version: str) -> DataFrame:
-    return found.withColumn("model_version", F.lit(model_version)).select(*NEIGHBOURS.names)
+def _changes(
+    plans: list[ListPlan], keys: pa.Table, entries: pa.Table, found: DataFrame
+) -> pa.Table:
+    """Return the entries by which the lists now differ."""
+    searched = found.where("purpose <> 'reference'").drop("proved").toArrow()
+    return changed_entries(plans, keys["product_id"].to_numpy(), entries, searched)
 
 
 def _count(
@@ -150,7 +121,7 @@ def _count(
     *,
     rebuilt: bool,
 ) -> None:
-    searched = found.where("NOT entering AND rank = 1")
+    searched = found.where("purpose = 'list' AND rank = 1")
     run.count(
         "neighbours",
         rebuilt=int(rebuilt),

@@ -10,27 +10,14 @@ import pyarrow.compute as pc
 from fashionrec.config import ListSettings, NeighbourSettings
 from fashionrec.neighbours.incremental import Plan, fresh_products, merge, plan, whole
 from fashionrec.neighbours.items import no_floors
-from fashionrec.neighbours.lists import Floats, Ints, Pairs, ranked
+from fashionrec.neighbours.lists import Ints, Pairs, ranked
+from fashionrec.neighbours.requests import Request
 from fashionrec.neighbours.rules import Rule, columns_of, compile_rule, encode
 
 # The columns of `neighbours` that lists differ by.
 ENTRY = ["list", "product_id", "rank", "neighbour_id", "similarity"]
+_CHANGE = "_change"  # as in changes.py, which knows Spark
 _KEY = ["list", "product_id", "rank"]
-
-
-@dataclass(frozen=True)
-class Request:
-    """Lists to search: of products `rows`, among others, above `floors`, float32 [rows].
-
-    `entering` says that what is found is to enter lists that there are.
-    """
-
-    list: str
-    rule: Rule
-    rows: Ints
-    among: Ints
-    floors: Floats
-    entering: bool
 
 
 @dataclass(frozen=True)
@@ -44,16 +31,14 @@ class ListPlan:
     def requests(self, count: int) -> list[Request]:
         """The searches that it takes among `count` products; none where nothing is to be found."""
         todo = self.plan
-        anew = Request(
-            self.name,
-            self.rule,
-            todo.search,
-            np.arange(count),
-            no_floors(len(todo.search)),
-            entering=False,
-        )
-        enter = Request(self.name, self.rule, todo.entered, todo.fresh, todo.floors, entering=True)
+        anew = self.whole_lists(todo.search, count)
+        enter = Request(self.name, self.rule, todo.entered, todo.fresh, todo.floors, "entering")
         return [request for request in (anew, enter) if len(request.rows)]
+
+    def whole_lists(self, rows: Ints, count: int) -> Request:
+        """The search for the lists of `rows` among all of `count` products."""
+        floors = no_floors(len(rows))
+        return Request(self.name, self.rule, rows, np.arange(count), floors, "list")
 
 
 def enabled_lists(settings: NeighbourSettings) -> dict[str, ListSettings]:
@@ -82,7 +67,7 @@ def plan_lists(
     pictures = columns["image_sha256"].codes
     plans, new = [], len(keys)
     for name, rules in enabled_lists(settings).items():
-        both = compile_rule(rules, settings.k, columns, len(ids))
+        both = compile_rule(rules, settings.k, columns, len(ids), settings.reserve)
         rule = both.of_first(new)
         if before is None:
             plans.append(ListPlan(name, rule, whole(new)))
@@ -106,20 +91,27 @@ def changed_entries(
 ) -> pa.Table:
     """The entries by which lists now differ from `entries`, with a column `_change`.
 
-    found: what was searched for, as entries with a column `entering`.
+    found: what was searched for, as entries with a column `purpose`.
     """
     new = pa.concat_tables([_merged(part, ids, found) for part in plans])
     touched = pa.concat_tables([_touched(part, ids, entries, new) for part in plans])
-    return _differences(touched, new)
+    return differences(touched, new)
 
 
 def _merged(part: ListPlan, ids: Ints, found: pa.Table) -> pa.Table:
     mine = found.filter(pc.field("list") == part.name)
     searched, entering = (
-        _places(ids, pairs_of(mine.filter(pc.field("entering") == kind))) for kind in (False, True)
+        _places(ids, pairs_of(mine.filter(pc.field("purpose") == purpose)))
+        for purpose in ("list", "entering")
     )
     pairs = merge(part.rule, part.plan, searched, entering)
     return as_entries(part.name, ids, pairs)
+
+
+def applied(entries: pa.Table, changes: pa.Table) -> pa.Table:
+    """The entries after the changes."""
+    kept = entries.select(ENTRY).join(changes.select(_KEY), _KEY, join_type="left anti")
+    return pa.concat_tables([kept, changes.filter(pc.field(_CHANGE) != "delete").select(ENTRY)])
 
 
 def as_entries(name: str, ids: Ints, pairs: Pairs) -> pa.Table:
@@ -136,16 +128,19 @@ def as_entries(name: str, ids: Ints, pairs: Pairs) -> pa.Table:
 
 
 def _touched(part: ListPlan, ids: Ints, entries: pa.Table, new: pa.Table) -> pa.Table:
-    """The old entries of products that are gone, were searched for, or have new entries."""
+    """The old entries of products that are gone, were searched for, lost members, or have new
+    entries."""
     mine = entries.filter(pc.field("list") == part.name).select(ENTRY)
     products = mine["product_id"].to_numpy()
     mine_new = new.filter(pc.field("list") == part.name)["product_id"].to_numpy()
     gone = ~np.isin(products, ids)
-    redone = np.isin(products, np.append(ids[part.plan.search], mine_new))
+    again = np.concatenate([part.plan.search, part.plan.lost])
+    redone = np.isin(products, np.append(ids[again], mine_new))
     return mine.filter(pa.array(gone | redone))
 
 
-def _differences(old: pa.Table, new: pa.Table) -> pa.Table:
+def differences(old: pa.Table, new: pa.Table) -> pa.Table:
+    """The entries by which `new` differs from `old`, with a column `_change`."""
     before = old.append_column("was", pa.array([True] * len(old), pa.bool_()))
     after = new.append_column("is", pa.array([True] * len(new), pa.bool_()))
     both = after.join(before, _KEY, join_type="full outer", right_suffix="_before")
@@ -156,7 +151,7 @@ def _differences(old: pa.Table, new: pa.Table) -> pa.Table:
     )
     kind = pc.if_else(was, pc.if_else(is_, "update", "delete"), "insert")
     differs = pc.invert(pc.fill_null(same, False))
-    return both.append_column("_change", kind).filter(differs).select([*ENTRY, "_change"])
+    return both.append_column(_CHANGE, kind).filter(differs).select([*ENTRY, _CHANGE])
 
 
 def _places(ids: Ints, pairs: Pairs) -> Pairs:

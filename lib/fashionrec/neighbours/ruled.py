@@ -7,14 +7,17 @@ import numpy as np
 import torch
 
 from fashionrec.neighbours.cells import Cell, Cells
+from fashionrec.neighbours.inverted import InvertedLists
 from fashionrec.neighbours.items import Items
 from fashionrec.neighbours.lists import Floats, Ints, Pairs, TopK
 from fashionrec.neighbours.lowering import LoweredRows
 from fashionrec.neighbours.rules import Bools, Rule, joined
-from fashionrec.neighbours.topk import lower_queries, top_k
+from fashionrec.neighbours.topk import lower_items, top_k
 
 # A row that was not filled asks for so many times as much.
 _FURTHER = 4
+# Columns of a score tile.
+WIDTH = 8192
 
 
 @dataclass(frozen=True)
@@ -28,19 +31,21 @@ class Found:
 
 @dataclass(frozen=True)
 class _Asking:
-    """Distinct pictures `vectors` [q, d] of the products `rows` [n]; `query` [n]: which each has;
-    `floors` [q]."""
+    """Distinct pictures of the products `rows` [n], at `places` [q] among `vectors`; `query` [n]:
+    which each has; `floors` [q]."""
 
     rows: Ints
     query: Ints
     vectors: Floats
+    places: Ints
     floors: Floats
     lowered: LoweredRows
 
 
-def tiles(rule: Rule, rows: Ints, size: int) -> list[Ints]:
-    """Cut the products `rows` into tiles that search the same cells, as places in `rows`."""
-    keys = np.column_stack([rule.match[rows], np.zeros_like(rows)])
+def tiles(rule: Rule, rows: Ints, size: int, alike: Ints | None = None) -> list[Ints]:
+    """Cut the products `rows` into tiles that search the same cells, as places in `rows`; their
+    numbers `alike` [rows], where given, are the same in a tile."""
+    keys = np.column_stack([rule.match[rows], np.zeros_like(rows) if alike is None else alike])
     order = np.lexsort(keys.T)
     starts = np.flatnonzero((keys[order][1:] != keys[order][:-1]).any(1)) + 1
     classes = np.split(order, starts) if len(rows) else []
@@ -48,19 +53,24 @@ def tiles(rule: Rule, rows: Ints, size: int) -> list[Ints]:
 
 
 def search(
-    rule: Rule, cells: Cells, pictures: Ints, items: Items, rows: Ints, floors: Floats
+    rule: Rule,
+    cells: Cells,
+    pictures: Ints,
+    items: Items,
+    rows: Ints,
+    floors: Floats,
+    lists: InvertedLists | None = None,
 ) -> Found:
     """The lists of products `rows`, alike in what they match, among the products of `cells`.
 
     Product i has the picture `pictures[i]` of `items`. Neighbours less similar than a row's floor,
-    float32 [rows], may be left out.
+    float32 [rows], may be left out. With inverted lists the rows' pictures must be in the same one.
     """
     asking = _ask(rule, pictures, items, rows, floors)
-    parts = [
-        part
-        for cell in cells.searched_by(rule, int(rows[0]))
-        for part in _search_cell(rule, cells, cell, asking)
-    ]
+    searched = cells.searched_by(rule, int(rows[0]))
+    if lists is not None:
+        searched = [cell.near(int(pictures[rows[0]]), lists) for cell in searched]
+    parts = [part for cell in searched for part in _search_cell(rule, cells, cell, asking)]
     pairs = rule.best(joined([part.pairs for part in parts]))
     unproved = np.concatenate([rows[:0], *(part.unproved for part in parts)])
     return Found(pairs, np.unique(unproved))
@@ -70,8 +80,8 @@ def _ask(rule: Rule, pictures: Ints, items: Items, rows: Ints, floors: Floats) -
     shown, query = np.unique(pictures[rows], return_inverse=True)
     least = np.full(len(shown), np.inf, np.float32)
     np.minimum.at(least, query, np.maximum(floors, np.float32(rule.least)))
-    vectors = items.vectors[items.stored(shown)]
-    return _Asking(rows, query, vectors, least, lower_queries(vectors, items))
+    places = items.stored(shown)
+    return _Asking(rows, query, items.vectors, places, least, lower_items(items, shown))
 
 
 def _search_cell(rule: Rule, cells: Cells, cell: Cell, asking: _Asking) -> Iterator[Found]:
@@ -96,15 +106,16 @@ def _top_k(cell: Cell, asking: _Asking, queries: Ints, fetch: int) -> TopK:
     # A query may find its own picture, which other products may share; so it goes by no item's id.
     nobody = np.full(len(queries), np.iinfo(np.int64).max)
     lowered = asking.lowered
-    if len(queries) < len(asking.vectors):
+    if len(queries) < len(asking.places):
         lowered = lowered.part(torch.from_numpy(queries))
     return top_k(
-        asking.vectors[queries],
+        asking.vectors,
         nobody,
         cell.items,
         fetch,
-        tile=(max(len(queries), 1), 8192),
+        tile=(max(len(queries), 1), WIDTH),
         floors=asking.floors[queries],
+        rows=asking.places[queries],
         lowered=lowered,
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fashionrec.config import ListSettings
@@ -19,14 +20,15 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Values:
-    """A column: int64 `codes` [p] of products, and the code of each value."""
+    """A column: int64 `codes` [p] of products, -1 where it is missing; `values`: what they mean."""
 
     codes: Ints
-    code_of: Mapping[str, int]
+    values: pa.StringArray
 
     def are(self, values: Sequence[str]) -> Bools:
         """Where the column has one of these values, bool [p]."""
-        found: Bools = np.isin(self.codes, [self.code_of.get(value, -2) for value in values])
+        wanted = pc.is_in(self.values, pa.array(values, pa.string())).to_numpy(zero_copy_only=False)
+        found: Bools = np.append(wanted, False)[self.codes]
         return found
 
 
@@ -34,12 +36,14 @@ class Values:
 class Rule:
     """Which neighbours a product may have.
 
-    match, differ: int64 codes [p, columns]; universal: bool, where a value of `match` suits
-    everybody; per: int64 [p, 0 or 1], the column of which a list has each value `at_most` times;
-    excluded: bool [p]. Similarities are within `least` and `most`.
+    A list keeps k, and publishes the first `published`. match, differ: int64 codes [p, columns];
+    universal: bool, where a value of `match` suits everybody; per: int64 [p, 0 or 1], the column
+    of which a list has each value `at_most` times; excluded: bool [p]. Similarities
+    are within `least` and `most`.
     """
 
     k: int
+    published: int
     match: Ints
     universal: Bools
     differ: Ints
@@ -84,15 +88,22 @@ class Rule:
         return np.column_stack([self.match, self.differ, self.per, self.excluded])
 
 
-def compile_rule(settings: ListSettings, k: int, columns: Mapping[str, Values], count: int) -> Rule:
-    """The rules that `settings` give for `count` products with these columns."""
+def compile_rule(
+    settings: ListSettings, k: int, columns: Mapping[str, Values], count: int, reserve: int = 0
+) -> Rule:
+    """The rules that `settings` give for `count` products with these columns.
+
+    A list keeps k neighbours and a reserve. Where each value is listed `at_most` times it keeps
+    none: what takes a lost member's place may be what that member kept out.
+    """
     universal = _by_column(settings.universal)
     excluded = np.zeros(count, np.bool_)
     for name, values in _by_column(settings.exclude).items():
         excluded |= columns[name].are(values)
     suits = [columns[name].are(universal.get(name, [])) for name in settings.match]
     return Rule(
-        k=k,
+        k=k if settings.at_most else k + reserve,
+        published=k,
         match=_stacked([columns[name].codes for name in settings.match], count),
         universal=_stacked(suits, count).astype(np.bool_),
         differ=_stacked([columns[name].codes for name in settings.differ], count),
@@ -115,7 +126,7 @@ def encode(values: pa.ChunkedArray) -> Values:
     """A column of strings or integers, nulls included, as codes."""
     encoded = values.cast(pa.string()).combine_chunks().dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
-    return Values(codes, {value: i for i, value in enumerate(encoded.dictionary.to_pylist())})
+    return Values(codes, encoded.dictionary)
 
 
 def no_pairs() -> Pairs:
@@ -134,15 +145,15 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
     )
 
 
-def last_scores(pairs: Pairs, rule: Rule, count: int) -> Floats:
-    """What a neighbour must reach to enter each list, float32 [count]: the least similarity of a
-    full list, -inf for others. `pairs` are lists, best first."""
-    last = np.full(count, -np.inf, np.float32)
+def last_members(pairs: Pairs, rule: Rule, count: int) -> tuple[Floats, Ints]:
+    """Before whom a neighbour must come to enter each list: similarity and product of the last of
+    a list that is long enough to be published, -inf of others. `pairs` are lists, best first."""
+    scores, columns = np.full(count, -np.inf, np.float32), np.zeros(count, np.int64)
     lengths = np.bincount(pairs.rows, minlength=count)
-    full = lengths == rule.k
-    ends = np.cumsum(lengths) - 1
-    last[full] = pairs.scores[ends[full]]
-    return last
+    full = lengths >= rule.published
+    ends = (np.cumsum(lengths) - 1)[full]
+    scores[full], columns[full] = pairs.scores[ends], pairs.columns[ends]
+    return scores, columns
 
 
 def _by_column(values: Sequence[str]) -> dict[str, list[str]]:

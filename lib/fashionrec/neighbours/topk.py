@@ -7,19 +7,13 @@ import torch
 from numpy.typing import NDArray
 
 from fashionrec.neighbours.certificate import Bounds, bounds_of
-from fashionrec.neighbours.exact import pair_similarities, scan
+from fashionrec.neighbours.checks import check_norms, check_vectors
+from fashionrec.neighbours.exact import scan
 from fashionrec.neighbours.firstpass import Allowed, Candidates, score_tiles, self_tiles
-from fashionrec.neighbours.items import (
-    Ints,
-    Items,
-    Queries,
-    check_norms,
-    check_vectors,
-    no_floors,
-    padded,
-)
-from fashionrec.neighbours.lists import Pairs, TopK, listed, ranked, stacked
-from fashionrec.neighbours.lowering import Floats, LoweredRows, lower
+from fashionrec.neighbours.items import Ints, Items, Queries, no_floors, padded
+from fashionrec.neighbours.lists import Pairs, TopK, stacked
+from fashionrec.neighbours.lowering import Floats, LoweredRows, lower, turn_into_queries
+from fashionrec.neighbours.settling import settled
 
 # The float32 pass has a far smaller bound; queries it cannot settle have that many near ties.
 _MORE = 16
@@ -57,6 +51,7 @@ def top_k(
     candidates: int = 256,
     allowed: Allowed | None = None,
     floors: Floats | None = None,
+    rows: Ints | None = None,
     lowered: LoweredRows | None = None,
 ) -> TopK:
     """The k most similar items of each query, without the item of the query's own id.
@@ -65,18 +60,21 @@ def top_k(
     is `exact.similarities`; ties go to the lower id. A list is short only where fewer than k items
     qualify. Tile, candidates, precision, threads and order do not change the lists.
     `allowed(query rows, item rows)` returns a bool mask [queries, items] of pairs that may be
-    listed. Less similar items than a query's floor, float32 [n], are not listed, which saves time.
-    Queries that search several parts of a catalogue are lowered once, by `lower_queries`, and
-    given as `lowered` with their vectors. Raises ValueError for NaN, infinity or a norm above
-    256, naming the row.
+    listed. Items less similar than a query's floor, float32 [n], are not listed, which saves time.
+    With `rows`, int64 [n], only these rows of the array `queries` search, and ids and floors are
+    theirs. Those that search several parts of a catalogue are lowered once, by `lower_queries` or
+    `lower_items`, and given as `lowered`.
+    Raises ValueError for NaN, infinity or a norm above 256, naming the row.
     """
     search = Search(k, tile, candidates, allowed)
-    check_vectors("queries", queries, query_ids)
+    if rows is None:
+        check_vectors("queries", queries, query_ids)
+        rows = np.arange(len(queries))
     if queries.shape[1] != items.vectors.shape[1]:
         raise ValueError(f"queries are {queries.shape[1]} long, items {items.vectors.shape[1]}")
-    least = no_floors(len(queries)) if floors is None else floors
-    everyone = Queries(queries, items.positions_of(query_ids), np.arange(len(queries)), least)
-    blocks = [slice(i, i + tile[0]) for i in range(0, len(queries), tile[0])]
+    least = no_floors(len(rows)) if floors is None else floors
+    everyone = Queries(queries, items.positions_of(query_ids), rows, least)
+    blocks = [slice(i, i + tile[0]) for i in range(0, len(rows), tile[0])]
     ready = [lowered and lowered.part(b) for b in blocks]
     lists = [
         _search(everyone.take(b), items, search, r) for b, r in zip(blocks, ready, strict=True)
@@ -87,6 +85,15 @@ def top_k(
 def lower_queries(queries: Floats, items: Items) -> LoweredRows:
     """Queries, float32 [n, d], as `top_k` multiplies them with any part of these items."""
     return lower(queries, items.lowering, "query")
+
+
+def lower_items(items: Items, positions: Ints) -> LoweredRows:
+    """Items at these positions as queries: what they were lowered to serves again."""
+    if items.copy is None:
+        return lower_queries(items.vectors[items.stored(positions)], items)
+    rows = items.copy.index_select(0, torch.from_numpy(positions).to(items.copy.device))
+    matrix = turn_into_queries(rows, items.vectors.shape[1])
+    return LoweredRows(matrix, items.norms[positions], items.errors[positions])
 
 
 def self_top_k(items: Items, k: int, *, tile: int = 4096, candidates: int = 256) -> TopK:
@@ -118,15 +125,15 @@ def _settled_block(
     search: Search,
 ) -> TopK:
     index = np.arange(len(items.ids))[block]
-    queries = Queries(items.vectors[block], index, index, no_floors(len(index)))
+    queries = Queries(items.vectors, index, index, no_floors(len(index)))
     first, last = np.searchsorted(pairs.rows, [index[0], index[-1] + 1])
     mine = pairs.take(np.arange(first, last)).shifted(-block.start)
-    found = _settled(mine, bounds.part(block), queries, items, search.k)
+    found = settled(mine, bounds.part(block), queries, items, search.k)
     return _redone(found, complete[block], queries, items, search)
 
 
 def _search(queries: Queries, items: Items, search: Search, lowered: LoweredRows | None) -> TopK:
-    lowered = lowered or lower_queries(queries.vectors, items)
+    lowered = lowered or lower_queries(queries.vectors[queries.index], items)
     found, complete = _pass(queries, lowered, items, search)
     return _redone(found, complete, queries, items, search)
 
@@ -145,7 +152,8 @@ def _redone(
 def _search_stored(queries: Queries, items: Items, search: Search) -> TopK:
     wider = replace(search, candidates=search.candidates * _MORE)
     stored = items.as_stored()
-    found, complete = _pass(queries, lower_queries(queries.vectors, stored), stored, wider)
+    lowered = lower_queries(queries.vectors[queries.index], stored)
+    found, complete = _pass(queries, lowered, stored, wider)
     for row in np.flatnonzero(~complete):
         query = queries.take(np.array([row]))
         found.put(np.array([row]), scan(query, items, search.k, _may_list(query, items, search)))
@@ -170,33 +178,4 @@ def _pass(
     for start, scores in score_tiles(lowered.matrix, queries, items, width, search.allowed):
         found.add(scores, everyone, start)
     pairs, complete = found.pairs()
-    return _settled(pairs, bounds, queries, items, search.k), complete
-
-
-def _settled(pairs: Pairs, bounds: Bounds, queries: Queries, items: Items, k: int) -> TopK:
-    """Lists from candidates. The k best by score give each query that has more a similarity to
-    beat, which spares most of the others an exact score."""
-    order, ranks = ranked(pairs.rows, pairs.columns, pairs.scores)
-    first, rest = pairs.take(order[ranks < k]), pairs.take(order[ranks >= k])
-    exact = _rescored(first, queries, items)
-    rest = rest.take(_may_beat(rest, bounds, _least(exact, len(queries.index))))
-    return listed(exact.and_also(_rescored(rest, queries, items)), items.ids, k, len(queries.index))
-
-
-def _rescored(pairs: Pairs, queries: Queries, items: Items) -> Pairs:
-    columns = items.stored(pairs.columns)
-    scores = pair_similarities(queries.vectors, pairs.rows, items.vectors, columns)
-    return Pairs(pairs.rows, pairs.columns, scores)
-
-
-def _least(pairs: Pairs, count: int) -> Floats:
-    """The least similarity of each query."""
-    least = np.full(count, 1.0, np.float32)
-    np.minimum.at(least, pairs.rows, pairs.scores)
-    return least
-
-
-def _may_beat(pairs: Pairs, bounds: Bounds, beat: Floats) -> NDArray[np.bool_]:
-    needed = bounds.score_at_least(torch.from_numpy(beat).double()).float().numpy()
-    may: NDArray[np.bool_] = pairs.scores >= needed[pairs.rows]
-    return may
+    return settled(pairs, bounds, queries, items, search.k), complete

@@ -1,0 +1,69 @@
+"""What lists are made from, and whether those that are there can be continued from."""
+
+import logging
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fashionrec.config import NeighbourSettings
+from fashionrec.neighbours.catalogue import Versions, read_keys
+from fashionrec.neighbours.plans import columns_needed, enabled_lists
+from fashionrec.store import Store
+from fashionrec.tables import EMBEDDINGS, PRODUCTS
+
+log = logging.getLogger(__name__)
+
+State = dict[str, Any]
+
+
+def state_of(store: Store, model_version: str, settings: NeighbourSettings) -> State:
+    """Return all that lists depend on."""
+    lists = {name: rules.model_dump() for name, rules in enabled_lists(settings).items()}
+    return {
+        "model_version": model_version,
+        "k": settings.k,
+        "lists": lists,
+        "inexact": {"past": settings.exact_up_to, "probes": settings.probes},
+        "tables": [store.identity(table) for table in (EMBEDDINGS, PRODUCTS)],
+        "embeddings": store.version(EMBEDDINGS),
+        "products": store.version(PRODUCTS),
+    }
+
+
+def read_before(
+    store: Store, last: State, state: State, keys: pa.Table, settings: NeighbourSettings
+) -> pa.Table | None:
+    """Return the keys that the lists were made from; None where all must be made anew."""
+    before = read_products(store, last, settings) if _continues(last, state) else None
+    if before is not None and is_large(before, settings) and not is_large(keys, settings):
+        log.info("neighbours: the catalogue is small enough for exact lists again")
+        before = None
+    if before is None:
+        log.info("neighbours: makes all lists anew")
+    return before
+
+
+def is_large(keys: pa.Table, settings: NeighbourSettings) -> bool:
+    """Say whether products have too many pictures to choose from for exact lists."""
+    return len(pc.unique(keys["image_sha256"])) > settings.exact_up_to
+
+
+def read_products(store: Store, state: State, settings: NeighbourSettings) -> pa.Table | None:
+    """Return the keys of the products at a state; None where it can no longer be read."""
+    versions = Versions(state["embeddings"], state["products"])
+    keys = read_keys(store, state["model_version"], versions, columns_needed(settings))
+    if keys is None:
+        log.info("neighbours: %s can no longer be read", versions)
+    return keys
+
+
+def _continues(last: State, state: State) -> bool:
+    """Say whether lists made under `last` can be brought up to date; and why not on the log."""
+    if not last:
+        return False
+    fixed = ("model_version", "k", "lists", "inexact", "tables")
+    changed = [name for name in fixed if last.get(name) != state[name]]
+    if changed:
+        log.info("neighbours: %s changed", ", ".join(changed))
+    return not changed
