@@ -123,6 +123,59 @@ class NeighbourSettings(_Settings):
     lists: dict[ListName, ListSettings]
 
 
+Head = Literal["gender", "base_colour"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class FinetuneSettings(_Settings):
+    """[finetune]: the training set, the recipe, and where it runs."""
+
+    name: str = Field(pattern=r"^[\w.-]+$")
+    folder: str = Field(min_length=1)
+    start: str = Field(min_length=1)
+    architecture: str
+    size: list[Annotated[int, Field(gt=0, le=4096)]]
+    new_heads: bool
+    seed: int = Field(ge=0)
+    min_images: int = Field(gt=0)
+    sample: int = Field(ge=0)
+    train_share: float = Field(gt=0, lt=1)
+    largest_types: int = Field(ge=0)
+    split: Literal["name", "random", "year"]
+    row_group: int = Field(gt=0)
+    shuffle_rows: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    momentum: float = Field(ge=0, lt=1)
+    nesterov: bool
+    weight_decay: float = Field(ge=0)
+    schedule: Literal["step", "cosine"]
+    step_epochs: int = Field(gt=0)
+    step_factor: float = Field(gt=0, le=1)
+    warmup_epochs: float = Field(ge=0)
+    label_smoothing: float = Field(ge=0, lt=1)
+    ema_decay: float = Field(ge=0, lt=1)
+    heads: list[Head]
+    head_weight: float = Field(ge=0)
+    flip: Share
+    scale: list[Annotated[float, Field(gt=0)]] = Field(min_length=2, max_length=2)
+    shift: Share
+    amp: bool
+    channels_last: bool
+    device: Literal["auto", "cpu", "cuda"]
+    processes: int = Field(ge=0)
+    across_executors: bool
+    target_accuracy: Share
+
+    @field_validator("size")
+    @classmethod
+    def _is_two_or_none(cls, size: list[int]) -> list[int]:
+        if len(size) not in (0, 2):
+            raise ValueError("give [height, width], or [] for the start model's")
+        return size
+
+
 class Config(_Settings):
     """All settings."""
 
@@ -134,6 +187,7 @@ class Config(_Settings):
     fetch: FetchSettings
     embed: EmbedSettings
     neighbours: NeighbourSettings
+    finetune: FinetuneSettings
 
 
 def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:

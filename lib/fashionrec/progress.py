@@ -11,9 +11,9 @@ from uuid import uuid4
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-log = logging.getLogger(__name__)
+from fashionrec.pace import SECONDS_BETWEEN_LINES, progress_line
 
-_SECONDS_BETWEEN_LINES = 5.0
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -47,20 +47,10 @@ def _watch(
     context: SparkContext, group: str, what: str, total: int, unit: str, done: threading.Event
 ) -> None:
     began = time.monotonic()
-    while not done.wait(_SECONDS_BETWEEN_LINES):
+    while not done.wait(SECONDS_BETWEEN_LINES):
         share = _share_done(context, group)
         seconds = time.monotonic() - began
         log.info("%s: %s", what, progress_line(share, total, seconds, unit))
-
-
-def progress_line(share: float, total: int, seconds: float, unit: str) -> str:
-    """Return done, total, rate and time left, as far as they are known."""
-    finished = int(share * total)
-    if not finished:
-        return f"0 of {total:,} {unit}, {seconds:.0f} s so far"
-    rate = finished / seconds
-    left = (total - finished) / rate
-    return f"{finished:,} of {total:,} {unit}, {rate:,.0f} {unit}/s, {left:.0f} s left"
 
 
 def _share_done(context: SparkContext, group: str) -> float:

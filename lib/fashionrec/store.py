@@ -53,13 +53,13 @@ class Store:
         """Say whether the table has been created."""
         return deltalake.DeltaTable.is_deltatable(self.path(table))
 
-    def create_missing(self) -> None:
+    def create_missing(self, needed: Sequence[Table] = tables.NIGHTLY) -> None:
         """Create the tables that are not there yet, with their comments.
 
         Raises:
             FashionrecError: a folder of the warehouse holds something else than our table.
         """
-        for table in tables.ALL:
+        for table in needed:
             if self.exists(table):
                 self._check_columns(table)
             elif Path(self.path(table)).exists() and any(Path(self.path(table)).iterdir()):
@@ -150,6 +150,12 @@ class Store:
         """Add rows that are known to be new."""
         with self._committing(state):
             exact(rows, table).write.format("delta").mode("append").save(self.path(table))
+
+    def replace(self, table: Table, rows: DataFrame, state: dict[str, Any]) -> int:
+        """Write the whole table anew, one file per partition of `rows`; return its version."""
+        with self._committing(state):
+            exact(rows, table).write.format("delta").mode("overwrite").save(self.path(table))
+        return self.version(table)
 
     def put(self, table: Table, row: dict[str, Any]) -> None:
         """Add a row, or replace the one that has the same key, in one commit.

@@ -40,18 +40,19 @@ def encode_pictures(
     seconds = seconds or Seconds()
     with ThreadPoolExecutor(threads) as pool:
         ahead = _BATCHES_AHEAD * encoder.batch_size
-        decoded = _decoded_ahead(iter(pictures), decode, pool, ahead, seconds)
+        decoded = decoded_ahead(iter(pictures), decode, pool, ahead, seconds)
         while portion := list(islice(decoded, encoder.batch_size)):
             yield from _encoded(portion, encoder, seconds)
 
 
-def _decoded_ahead(
+def decoded_ahead(
     pictures: Iterator[tuple[Key, bytes]],
     decode: Decode,
     pool: ThreadPoolExecutor,
     ahead: int,
     seconds: Seconds,
 ) -> Iterator[tuple[Key, Pixels | str]]:
+    """Return each key with its pixels or what was wrong, decoding up to `ahead` pictures ahead."""
     waiting: deque[tuple[Key, Future[tuple[Pixels | str, float]]]] = deque()
     for key, content in pictures:
         waiting.append((key, pool.submit(_decoded, content, decode)))

@@ -33,9 +33,7 @@ class TorchProgram:
     @property
     def is_half(self) -> bool:
         """Whether products are in bfloat16."""
-        if self.device == "cuda":
-            return bool(torch.cuda.is_bf16_supported())
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return multiplies_bfloat16(self.device)
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -70,6 +68,13 @@ class TorchEncoder:
         return as_encoded(
             embeddings.cpu().numpy(), probabilities.cpu().numpy(), self._classes, len(batch)
         )
+
+
+def multiplies_bfloat16(device: str) -> bool:
+    """Say whether the kind of device, cuda or cpu, has instructions for it."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def device_of(device: str, gpu: int | None, visible: int) -> torch.device:
