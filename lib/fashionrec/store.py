@@ -70,13 +70,16 @@ class Store:
             else:
                 self._create(table)
 
-    def read(self, table: Table) -> DataFrame:
-        """Return the table as it is now."""
+    def read(self, table: Table, version: int | None = None) -> DataFrame:
+        """Return the table as it is now, or as it was at a version."""
         if not self.exists(table):
             raise FashionrecError(
                 f"{self.path(table)}: there is no such table yet: run nightly first"
             )
-        return self.spark.read.format("delta").load(self.path(table))
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        return reader.load(self.path(table))
 
     def version(self, table: Table) -> int:
         """Return the table's latest version, -1 where it does not exist."""
