@@ -176,6 +176,23 @@ class FinetuneSettings(_Settings):
         return size
 
 
+class EvaluateSettings(_Settings):
+    """[evaluate]: how a model version is judged."""
+
+    folder: str = Field(min_length=1)
+    k: int = Field(gt=0)
+    resamples: int = Field(gt=0)
+    seed: int = Field(ge=0)
+    max_slice_gap: float = Field(ge=0, le=1)
+    min_slice: int = Field(ge=0)
+
+
+class PromoteSettings(_Settings):
+    """[promote]: when a model version may become the current one."""
+
+    tolerance: float = Field(ge=0, le=1)
+
+
 class Config(_Settings):
     """All settings."""
 
@@ -188,6 +205,8 @@ class Config(_Settings):
     embed: EmbedSettings
     neighbours: NeighbourSettings
     finetune: FinetuneSettings
+    evaluate: EvaluateSettings
+    promote: PromoteSettings
 
 
 def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:

@@ -98,3 +98,11 @@ def print_version(folder: Path) -> None:
     print(
         f"\nTry next:\n  ./spark-submit.sh evaluate {folder}\n  ./spark-submit.sh promote {folder}"
     )
+
+
+def table_version(folder: Path, table: str) -> int | None:
+    """Return the version of the table that a model was trained on; None: it was another table."""
+    path = folder / "model.json"
+    document = json.loads(path.read_bytes()) if path.exists() else {}
+    trained_on = document.get("training", {}).get("table", {})
+    return int(trained_on["version"]) if trained_on.get("path") == table else None
