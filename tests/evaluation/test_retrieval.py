@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fashionrec.config import EvaluateSettings, load
-from fashionrec.evaluation.judge import Catalogue, judge, slices_below
+from fashionrec.evaluation.judge import Catalogue, judge_lists, slices_below
 from fashionrec.evaluation.retrieval import (
     average_precision,
     estimate,
@@ -101,12 +101,12 @@ def test_a_slice_far_below_the_mean_is_named() -> None:
         },
     )
     some = settings(max_slice_gap=0.2, min_slice=10, resamples=20)
-    figures = judge(lists, catalogue, np.ones(count, bool), some)
+    figures = judge_lists(lists, catalogue, np.ones(count, bool), some)
     assert figures["precision"]["article type"]["value"] == pytest.approx(60 / 80)
     assert figures["same name"]["value"] == 0
     assert figures["slices"][0]["slice"] == "Women"
     warnings = slices_below(figures, some)
     assert [line.partition(":")[0] for line in warnings] == ["gender Women"]
     assert slices_below(figures, settings(max_slice_gap=0.2, min_slice=21)) == []
-    only_men = judge(lists, catalogue, ~women, some)
+    only_men = judge_lists(lists, catalogue, ~women, some)
     assert only_men["precision"]["article type"]["value"] == 1

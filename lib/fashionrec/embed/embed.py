@@ -11,6 +11,7 @@ from fashionrec.config import EmbedSettings
 from fashionrec.embed.engines import choose_program
 from fashionrec.embed.frames import Sent, encoded, send
 from fashionrec.embed.model import Model
+from fashionrec.errors import FashionrecError
 from fashionrec.progress import followed
 from fashionrec.runs import Run
 from fashionrec.store import Store
@@ -24,7 +25,7 @@ _PICTURES_PER_TASK = 2_000
 def embed(store: Store, model: Model, settings: EmbedSettings, run: Run) -> None:
     """Bring `embeddings` up to date for one model version, committing portion by portion."""
     run.model_version = model.version
-    done = {"model_version": model.version, "images": store.version(IMAGES)}
+    done = _done(store, model.version)
     counts = dict.fromkeys(("written", "copied", "removed", "failed"), 0)
     if store.state(EMBEDDINGS) == done:
         log.info("embed: every picture has its embedding")
@@ -33,6 +34,24 @@ def embed(store: Store, model: Model, settings: EmbedSettings, run: Run) -> None
         store.mark(EMBEDDINGS, done)
     total = store.count(EMBEDDINGS, ds.field("model_version") == model.version)
     run.count("embed", **counts, kept=total - counts["written"])
+
+
+def _done(store: Store, model_version: str) -> dict[str, object]:
+    """The state of `embeddings` when every picture has its row."""
+    return {"model_version": model_version, "images": store.version(IMAGES)}
+
+
+def require_complete(store: Store, model_version: str) -> None:
+    """Refuse to go on where a model version has not seen every picture.
+
+    Raises:
+        FashionrecError: it has not.
+    """
+    if store.state(EMBEDDINGS) != _done(store, model_version):
+        raise FashionrecError(
+            f"{store.path(EMBEDDINGS)}: not every picture has been seen by {model_version}: run "
+            "embed first"
+        )
 
 
 def _bring_up_to_date(

@@ -120,9 +120,19 @@ def calibration(answers: Answers, bins: int = 10) -> tuple[list[tuple[float, flo
 
 
 def separation(known: Floats, unknown: Floats) -> float:
-    """Return how often a known row scores above an unknown one (AUROC; ties count half)."""
+    """Return how often a known row scores above an unknown one (AUROC; ties count half).
+
+    nan where there is none of either.
+    """
+    if not len(known) or not len(unknown):
+        return float("nan")
     scores = np.concatenate([known, unknown])
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (counts.cumsum() - (counts - 1) / 2)[inverse]
     above = ranks[: len(known)].sum() - len(known) * (len(known) + 1) / 2
     return float(above / (len(known) * len(unknown)))
+
+
+def share_reaching(probability: Floats, threshold: float) -> float:
+    """Return the share of rows that are accepted; nan of none."""
+    return float((probability >= threshold).mean()) if len(probability) else float("nan")

@@ -1,7 +1,8 @@
 """The step `evaluate`: a model version beside the current one and two baselines, on unseen rows."""
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,14 @@ from numpy.typing import NDArray
 
 from fashionrec.config import Config, EvaluateSettings, project_home
 from fashionrec.embed.embed import embed
-from fashionrec.embed.model import Model
+from fashionrec.embed.model import Model, load_model
 from fashionrec.errors import FashionrecError
 from fashionrec.evaluation.arrays import answers_of, catalogue_of, lists_by, vectors_of
-from fashionrec.evaluation.classification import (
-    Answers,
-    accuracy,
-    calibration,
-    confused_pairs,
-    coverage_accuracy,
-    macro_accuracy,
-    per_class,
-    separation,
-)
+from fashionrec.evaluation.classification import Answers
 from fashionrec.evaluation.frames import colour_vectors
-from fashionrec.evaluation.judge import Catalogue, judge, slices_below
-from fashionrec.evaluation.retrieval import Ints, estimate, random_lists
+from fashionrec.evaluation.judge import Catalogue, judge_answers, judge_lists, slices_below
+from fashionrec.evaluation.retrieval import Ints, random_lists
+from fashionrec.models import CURRENT, current_model
 from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
@@ -34,7 +27,21 @@ from fashionrec.training.version import products_seen, table_version
 log = logging.getLogger(__name__)
 
 Mask = NDArray[np.bool_]
-_PAIRS = 15
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The catalogue, and which of its products no training saw, and which of these validate."""
+
+    catalogue: Catalogue
+    unseen: Mask
+    validation: Mask
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there are of each."""
+        masks = {"unseen": self.unseen, "validation": self.validation}
+        return {"pictured": len(self.unseen), **{k: int(m.sum()) for k, m in masks.items()}}
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,7 @@ class Evaluation:
 
     candidate: Model
     current: Model
-    catalogue: Catalogue
-    unseen: Mask
-    validation: Mask
+    rows: Rows
     answers: Answers
     lists: Ints
     figures: dict[str, Any]
@@ -59,45 +64,75 @@ def evaluate(
     Raises:
         FashionrecError: there are no such rows.
     """
-    settings = config.evaluate
-    models = {model.version: model for model in (current, candidate)}
-    for model in models.values():
+    models = {model.version: model for model in (candidate, current)}
+    for model in models.values():  # the current one last: nights then find all as they left it
         embed(store, model, config.embed, run)
+    run.model_version = candidate.version
     catalogue = catalogue_of(store)
     unseen = _unseen(catalogue, list(models.values()))
-    validation = unseen & _validates(store, candidate, catalogue)
+    validation = unseen & _validates(store, candidate, current, catalogue)
     if not validation.any():
         raise FashionrecError(
             f"evaluate: {candidate.version} and {current.version} have no validation row that "
             "neither was trained on: train by another split, or from scratch"
         )
     answers = {name: answers_of(store, name, catalogue) for name in models}
-    lists = _lists(store, models, catalogue, settings)
-    figures: dict[str, Any] = {
-        "model_version": candidate.version,
-        "current_version": current.version,
-        "rows": {"pictured": len(unseen), "unseen": int(unseen.sum()),
-                 "validation": int(validation.sum())},
-        "classification": {
-            name: _classification(answers[name], validation, unseen, model, settings)
-            for name, model in models.items() if model.classes
-        },
-        "retrieval": {name: judge(found, catalogue, unseen, settings)
-                      for name, found in lists.items()},
-    }  # fmt: skip
-    figures["warnings"] = slices_below(figures["retrieval"][candidate.version], settings)
+    lists = _lists(store, models, catalogue, config.evaluate)
+    rows = Rows(catalogue, unseen, validation)
+    figures = _figures(rows, models, answers, lists, config.evaluate)
     for warning in figures["warnings"]:
         log.warning("evaluate: %s", warning)
-    return Evaluation(
-        candidate,
-        current,
-        catalogue,
-        unseen,
-        validation,
-        answers[candidate.version],
-        lists[candidate.version],
-        figures,
+    mine = candidate.version
+    return Evaluation(candidate, current, rows, answers[mine], lists[mine], figures)
+
+
+def _figures(
+    rows: Rows,
+    models: dict[str, Model],
+    answers: dict[str, Answers],
+    lists: dict[str, Ints],
+    settings: EvaluateSettings,
+) -> dict[str, Any]:
+    candidate, current = [*models, *models][:2]
+    retrieval = {
+        name: judge_lists(found, rows.catalogue, rows.unseen, settings)
+        for name, found in lists.items()
+    }
+    return {
+        "model_version": candidate,
+        "current_version": current,
+        "rows": rows.counts,
+        "classification": {
+            name: _classification(answers[name], rows, model, settings)
+            for name, model in models.items()
+            if model.classes
+        },
+        "retrieval": retrieval,
+        "warnings": slices_below(retrieval[candidate], settings),
+    }
+
+
+def _classification(
+    answers: Answers, rows: Rows, model: Model, settings: EvaluateSettings
+) -> dict[str, Any]:
+    strangers = rows.unseen & ~np.isin(answers.truth, model.classes)
+    return judge_answers(
+        answers.take(rows.validation), answers.take(strangers), model.threshold, settings
     )
+
+
+def evaluate_wanted(store: Store, wanted: str | None, config: Config, run: Run) -> Evaluation:
+    """Judge the model of a folder, or the current one where none is wanted."""
+    current = current_model(store, CURRENT)
+    candidate = load_model(_below_home(wanted), project_home()) if wanted else current
+    return evaluate(store, candidate, current, config, run)
+
+
+def _below_home(folder: str) -> str:
+    """Return a folder given on the command line as the table `models` keeps it."""
+    path = Path(folder).absolute()
+    home = project_home()
+    return str(path.relative_to(home) if path.is_relative_to(home) else path)
 
 
 def _unseen(catalogue: Catalogue, models: list[Model]) -> Mask:
@@ -106,11 +141,13 @@ def _unseen(catalogue: Catalogue, models: list[Model]) -> Mask:
     return ~np.isin(catalogue.ids, np.fromiter(seen, np.int64, len(seen)))
 
 
-def _validates(store: Store, candidate: Model, catalogue: Catalogue) -> Mask:
+def _validates(store: Store, candidate: Model, current: Model, catalogue: Catalogue) -> Mask:
     """Say which products the candidate was validated on; where unknown, those of its classes."""
     version = table_version(project_home() / candidate.source, store.path(TRAINING_SET))
     if version is None:
-        return np.isin(catalogue.columns["article_type"].astype(str), candidate.classes)
+        types = catalogue.columns["article_type"].astype(str)
+        classes = candidate.classes or current.classes
+        return np.isin(types, classes) if classes else np.full(len(types), True)
     rows = store.scan(
         TRAINING_SET, ["product_id"], ds.field("split") == "validation", version
     ).to_table()
@@ -127,41 +164,3 @@ def _lists(
         "colour histogram": lists_by(colour_vectors(store, ids), ids, k),
         "random": random_lists(len(ids), k, settings.seed),
     }
-
-
-def _classification(
-    answers: Answers, validation: Mask, unseen: Mask, model: Model, settings: EvaluateSettings
-) -> dict[str, Any]:
-    rows = answers.take(validation)
-    coverage, share, thresholds = coverage_accuracy(rows)
-    bins, error = calibration(rows)
-    some = np.unique(np.linspace(0, len(coverage) - 1, 200).astype(int))
-    strangers = answers.take(unseen & ~np.isin(answers.truth, model.classes))
-    accepted = rows.take(rows.probability >= (model.threshold or 0.0))
-    return {
-        "top1": asdict(estimate(rows.right.astype(np.float64), settings.resamples, settings.seed)),
-        "macro": macro_accuracy(rows),
-        "per_class": [asdict(each) for each in per_class(rows)],
-        "confused": confused_pairs(rows, _PAIRS),
-        "calibration": {"bins": bins, "error": error},
-        "coverage_accuracy": {
-            "coverage": coverage[some].tolist(),
-            "accuracy": share[some].tolist(),
-            "threshold": thresholds[some].tolist(),
-        },
-        "threshold": model.threshold,
-        "accepted": {"coverage": len(accepted.truth) / len(rows.truth), "top1": _top1(accepted)},
-        "unknown_classes": {
-            "rows": len(strangers.truth),
-            "separation": separation(rows.probability, strangers.probability)
-            if len(strangers.truth)
-            else None,
-            "accepted": float((strangers.probability >= (model.threshold or 0.0)).mean())
-            if len(strangers.truth)
-            else None,
-        },
-    }
-
-
-def _top1(answers: Answers) -> float | None:
-    return accuracy(answers) if len(answers.truth) else None

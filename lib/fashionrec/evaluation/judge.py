@@ -1,4 +1,4 @@
-"""All figures of one system's lists over a catalogue, by slice as well. No Spark."""
+"""All figures of a classifier's answers, and of a system's lists by slice as well. No Spark."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -8,6 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionrec.config import EvaluateSettings
+from fashionrec.evaluation.classification import (
+    Answers,
+    accuracy,
+    calibration,
+    confused_pairs,
+    coverage_accuracy,
+    macro_accuracy,
+    per_class,
+    separation,
+    share_reaching,
+)
 from fashionrec.evaluation.retrieval import (
     Floats,
     Ints,
@@ -28,7 +39,8 @@ RELEVANCE = {
     "type and colour": ("article_type", "base_colour"),
     "type, colour and usage": ("article_type", "base_colour", "usage"),
 }
-SLICED_BY = ("gender", "master_category", "class size")
+_POINTS = 200  # of a curve
+_PAIRS = 15  # of classes that are confused
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ class Catalogue:
         return kinds([self.columns[name] for name in names])
 
 
-def judge(
+def judge_lists(
     lists: Ints, catalogue: Catalogue, queries: NDArray[np.bool_], settings: EvaluateSettings
 ) -> dict[str, Any]:
     """Return figures of the lists of all products; precision and mAP are those of `queries`."""
@@ -59,6 +71,35 @@ def judge(
     figures |= asdict(reach(lists))
     by_type = precision(relevant(lists, catalogue.kind("article_type")))
     return figures | {"slices": _slices(by_type, catalogue, queries, settings)}
+
+
+def judge_answers(
+    rows: Answers, strangers: Answers, threshold: float | None, settings: EvaluateSettings
+) -> dict[str, Any]:
+    """Return figures of the answers to rows, and to rows of classes unknown to the model."""
+    coverage, share, thresholds = coverage_accuracy(rows)
+    shown = np.unique(np.linspace(0, len(coverage) - 1, _POINTS).astype(int))
+    curve = {"coverage": coverage, "accuracy": share, "threshold": thresholds}
+    bins, error = calibration(rows)
+    accepted = rows.take(rows.probability >= (threshold or 0.0))
+    return {
+        "top1": _estimated(rows.right.astype(np.float64), settings),
+        "macro": macro_accuracy(rows),
+        "per_class": [asdict(each) for each in per_class(rows)],
+        "confused": confused_pairs(rows, _PAIRS),
+        "calibration": {"bins": bins, "error": error},
+        "coverage_accuracy": {name: values[shown].tolist() for name, values in curve.items()},
+        "threshold": threshold,
+        "accepted": {
+            "coverage": len(accepted.truth) / len(rows.truth),
+            "top1": accuracy(accepted),
+        },
+        "unknown_classes": {
+            "rows": len(strangers.truth),
+            "separation": separation(rows.probability, strangers.probability),
+            "accepted": share_reaching(strangers.probability, threshold or 0.0),
+        },
+    }
 
 
 def _slices(

@@ -1,0 +1,175 @@
+"""A model version beside the current one: the report, promotion, and the night after it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import RunJob, write_model
+from fashionrec import publish
+from fashionrec.config import load
+from fashionrec.embed.model import load_model
+from fashionrec.errors import FashionrecError
+from fashionrec.evaluation.colours import colour_histogram
+from fashionrec.evaluation.promote import compare
+from fashionrec.store import Store
+from fashionrec.tables import EMBEDDINGS, MODELS, NEIGHBOURS, PRODUCTS, RECOMMENDATIONS, RUNS
+
+
+@pytest.fixture
+def candidate(tmp_path: Path) -> Path:
+    """Another tiny model; its training saw three products."""
+    return write_model(tmp_path / "candidate", seed=2)
+
+
+def report_of(
+    store: Store, candidate: Path, tmp_path: Path, run_job: RunJob, *options: object
+) -> dict:
+    sets = ("--set", f"evaluate.folder={tmp_path / 'reports'}", "--set", "evaluate.resamples=50")
+    job = ("evaluate", candidate, "--warehouse", store.warehouse, *sets, *options)
+    assert run_job(*job) == 0
+    folder = tmp_path / "reports" / load_model(str(candidate), tmp_path).version
+    html = (folder / "report.html").read_text()
+    assert html.count("<img") == html.count('src="data:image/png;base64,') == 6
+    assert "http" not in html
+    return json.loads((folder / "report.json").read_text())
+
+
+def test_the_report_is_of_unseen_rows_and_both_models(
+    night: Store, candidate: Path, tmp_path: Path, run_job: RunJob,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    ids = sorted(row.product_id for row in night.read(EMBEDDINGS).collect())
+    seen = ids[:3]
+    (candidate / "training_products.txt").write_text("".join(f"{i}\n" for i in seen))
+    figures = report_of(night, candidate, tmp_path, run_job)
+    assert figures["rows"]["pictured"] == len(ids)
+    assert figures["rows"]["unseen"] == len(ids) - 3
+    assert capfd.readouterr().out.splitlines()[-1].endswith("report.html")
+
+    version = load_model(str(candidate), tmp_path).version
+    assert set(figures["retrieval"]) == {
+        version, figures["current_version"], "colour histogram", "random",
+    }  # fmt: skip
+    products = {row.product_id: row for row in night.read(PRODUCTS).collect()}
+    rows = [
+        row for row in night.read(EMBEDDINGS).where(f"model_version = '{version}'").collect()
+        if row.product_id not in seen
+    ]  # fmt: skip
+    classes = load_model(str(candidate), tmp_path).classes
+    known = [row for row in rows if products[row.product_id].article_type in classes]
+    right = [r.predicted_article_type == products[r.product_id].article_type for r in known]
+    told = figures["classification"][version]
+    assert figures["rows"]["validation"] == len(known)
+    assert told["top1"]["value"] == pytest.approx(np.mean(right))
+    assert told["unknown_classes"]["rows"] == len(rows) - len(known) > 0
+
+
+def test_published_lists_have_the_precision_that_is_reported(
+    night: Store, tiny_model: Path, tmp_path: Path, run_job: RunJob
+) -> None:
+    figures = report_of(night, tiny_model, tmp_path, run_job)
+    published = night.read(RECOMMENDATIONS).where("list = 'similar'").collect()
+    same = [row.article_type == row.neighbour_article_type for row in published]
+    told = figures["retrieval"][figures["current_version"]]
+    assert told["precision"]["article type"]["value"] == pytest.approx(np.mean(same))
+    recommended = {row.neighbour_id for row in published}
+    assert told["coverage"] == pytest.approx(len(recommended) / figures["rows"]["pictured"])
+
+
+def test_without_an_unseen_row_it_says_so(
+    night: Store, candidate: Path, run_job: RunJob, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ids = sorted(row.product_id for row in night.read(EMBEDDINGS).collect())
+    (candidate / "training_products.txt").write_text("".join(f"{i}\n" for i in ids))
+    assert run_job("evaluate", candidate, "--warehouse", night.warehouse) == 1
+    assert "no validation row that neither was trained on" in capfd.readouterr().err
+
+
+def published_versions(store: Store) -> set[str]:
+    return {row.model_version for row in store.read(RECOMMENDATIONS).collect()}
+
+
+def test_a_promotion_is_published_whole_by_the_next_night(
+    night: Store, catalogue: Path, candidate: Path, run_job: RunJob,
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    old = published_versions(night)
+    here = ("--warehouse", night.warehouse)
+    assert run_job("promote", candidate, *here, "--set", "promote.tolerance=1.0") == 0
+    new = load_model(str(candidate), candidate).version
+    assert f"{new} is now current" in capfd.readouterr().out
+    current = night.read(MODELS).where("current").collect()
+    assert [(row.model_version, row.path) for row in current] == [(new, str(candidate))]
+
+    assert run_job("publish", *here) == 3
+    assert "run nightly, which brings them up to date first" in capfd.readouterr().err
+    assert run_job("neighbours", *here) == 1
+    assert "run embed first" in capfd.readouterr().err
+    assert published_versions(night) == old
+
+    def killed(*_: object) -> None:
+        raise FashionrecError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publish, "publish", killed)
+        assert run_job("nightly", "--catalogue", catalogue, *here) == 1
+    assert {row.model_version for row in night.read(NEIGHBOURS).collect()} == {new}
+    assert published_versions(night) == old
+    assert run_job("nightly", "--catalogue", catalogue, *here) == 0
+    assert published_versions(night) == {new}
+
+
+def test_a_worse_model_is_refused(
+    night: Store, tmp_path: Path, run_job: RunJob, capfd: pytest.CaptureFixture[str]
+) -> None:
+    headless = write_model(tmp_path / "headless", seed=3, classes=[])
+    sets = ("--set", "evaluate.resamples=10")
+    before = night.read(MODELS).where("current").collect()
+    assert run_job("promote", headless, "--warehouse", night.warehouse, *sets) == 3
+    assert "is not promoted: " in (err := capfd.readouterr().err)
+    assert "top-1 accuracy 0.0000, the current model's" in err
+    assert night.read(MODELS).where("current").collect() == before
+    assert night.read(RUNS).where("job = 'promote'").first().status == "refused"
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "tolerance", "worse"),
+    [(0.8, 0.8, 0.0, False), (0.79, 0.8, 0.0, True), (0.79, 0.8, 0.02, False)],
+)
+def test_comparisons_go_by_the_tolerance(
+    new: float, old: float, tolerance: float, worse: bool, tiny_model: Path, tmp_path: Path
+) -> None:
+    from types import SimpleNamespace
+
+    one = load_model(str(tiny_model), tmp_path)
+    other = load_model(str(write_model(tmp_path / "other", seed=5)), tmp_path)
+    figures = {
+        "retrieval": {
+            v: {"precision": {"article type": {"value": x}}}
+            for v, x in ((one.version, new), (other.version, old))
+        },
+        "classification": {v: {"top1": {"value": 0.5}} for v in (one.version, other.version)},
+    }
+    evaluation = SimpleNamespace(candidate=one, current=other, figures=figures)
+    settings = load().promote.model_copy(update={"tolerance": tolerance})
+    told = compare(evaluation, settings)  # type: ignore[arg-type]
+    assert told[0][1] is worse
+    assert told[1][1] is False
+    assert "0.8" in told[0][0]
+
+
+def test_colour_histograms_tell_colours() -> None:
+    import io
+
+    from PIL import Image
+
+    def histogram(colour: str) -> np.ndarray:
+        content = io.BytesIO()
+        Image.new("RGB", (20, 30), colour).save(content, "PNG")
+        return colour_histogram(content.getvalue())
+
+    assert histogram("red") @ histogram("red") == pytest.approx(1)
+    assert histogram("red") @ histogram("blue") == 0
+    assert histogram("red").shape == (64,)
