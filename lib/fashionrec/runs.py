@@ -26,6 +26,7 @@ class Run:
     counts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     model_version: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -35,6 +36,11 @@ class Run:
         yield
         self.seconds[name] = time.monotonic() - began
         log.info("%s: done in %.1f s", name, self.seconds[name])
+
+    def warn(self, step: str, warning: str) -> None:
+        """Record something that a person should look at, and say it on the log."""
+        self.warnings.append(f"{step}: {warning}")
+        log.warning("%s: %s", step, warning)
 
     def count(self, step: str, **counts: int) -> None:
         """Record what a step counted, and say it on the log."""
@@ -62,7 +68,7 @@ def recorded(store: Store, job: str, run_id: str | None = None) -> Iterator[Run]
         status = error.run_status if isinstance(error, FashionrecError) else "failed"
         _write(store, run, status, message=str(error) or type(error).__name__)
         raise
-    _write(store, run, "succeeded")
+    _write(store, run, "succeeded", message="; ".join(run.warnings) or None)
 
 
 def _write(store: Store, run: Run, status: str, message: str | None = None) -> None:

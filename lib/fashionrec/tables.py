@@ -193,7 +193,7 @@ RUNS = Table(
     versions_read    MAP<STRING,BIGINT>  table versions that the run began with
     versions_written MAP<STRING,BIGINT>  table versions that it wrote
     model_version    STRING     model version
-    message          STRING     why it failed or was refused
+    message          STRING     why it failed or was refused, or what it warns of
     """),
 )
 

@@ -1,6 +1,7 @@
 """A model version beside the current one: the report, promotion, and the night after it."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from fashionrec.embed.model import load_model
 from fashionrec.errors import FashionrecError
 from fashionrec.evaluation.colours import colour_histogram
 from fashionrec.evaluation.promote import compare
+from fashionrec.evaluation.published import warn_of_slices
+from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, MODELS, NEIGHBOURS, PRODUCTS, RECOMMENDATIONS, RUNS
 
@@ -132,6 +135,28 @@ def test_a_worse_model_is_refused(
     assert "top-1 accuracy 0.0000, the current model's" in err
     assert night.read(MODELS).where("current").collect() == before
     assert night.read(RUNS).where("job = 'promote'").first().status == "refused"
+
+
+def test_a_night_warns_of_slices_in_its_record(night: Store) -> None:
+    published = night.read(RECOMMENDATIONS).where("list = 'similar' AND gender = 'Women'").collect()
+    all_of = night.read(RECOMMENDATIONS).where("list = 'similar'").collect()
+    means = [np.mean([r.article_type == r.neighbour_article_type for r in rows])
+             for rows in (published, all_of)]  # fmt: skip
+    gap = float(means[1] - means[0])
+    base = load().evaluate.model_copy(update={"min_slice": 1})
+
+    def warnings(max_slice_gap: float, changed: int = 1) -> list[str]:
+        run = Run("r", "nightly", datetime.now(UTC), {}, {"publish.rows_changed": changed})
+        some = base.model_copy(update={"max_slice_gap": max_slice_gap})
+        warn_of_slices(night, some, run)
+        return [line for line in run.warnings if "gender Women" in line]
+
+    assert warnings(gap + 0.01) == []
+    assert warnings(gap - 0.01, changed=0) == []
+    assert warnings(gap - 0.01) == [
+        f"publish: gender Women: precision@k {means[0]:.3f} of {len(published) // 5} queries, "
+        f"the mean is {means[1]:.3f}"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The step `evaluate`: a model version beside the current one and two baselines, on unseen rows."""
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,6 @@ from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
 from fashionrec.training.version import products_seen, table_version
-
-log = logging.getLogger(__name__)
 
 Mask = NDArray[np.bool_]
 
@@ -81,7 +78,7 @@ def evaluate(
     rows = Rows(catalogue, unseen, validation)
     figures = _figures(rows, models, answers, lists, config.evaluate)
     for warning in figures["warnings"]:
-        log.warning("evaluate: %s", warning)
+        run.warn("evaluate", warning)
     mine = candidate.version
     return Evaluation(candidate, current, rows, answers[mine], lists[mine], figures)
 

@@ -1,7 +1,6 @@
 """Starts the processes of a training with Spark's TorchDistributor."""
 
 import os
-import re
 import sys
 from contextlib import redirect_stdout
 
@@ -11,9 +10,7 @@ from pyspark.sql import SparkSession
 
 from fashionrec.config import FinetuneSettings
 from fashionrec.errors import FashionrecError
-from fashionrec.training.rank import Job, train_rank
-
-_OWN_ERROR = re.compile(r"fashionrec\.errors\.\w+: (.+)")
+from fashionrec.training.rank import FAILURE, Job, train_rank
 
 
 def device_kind(settings: FinetuneSettings) -> str:
@@ -57,16 +54,12 @@ def launch(job: Job) -> None:
     distributor = TorchDistributor(
         num_processes=job.ranks, local_mode=not across, use_gpu=across and job.device == "cuda"
     )
+    failure = job.folder / FAILURE
+    failure.unlink(missing_ok=True)
     try:
         # It passes the processes' output on to stdout, which is for results.
         with redirect_stdout(sys.stderr):
             distributor.run(train_rank, job)
     except Exception as error:  # RuntimeError here, Spark's own from executors
-        own = _OWN_ERROR.findall(str(error))
-        raise FashionrecError(own[-1] if own else f"finetune: {_tail(error)}") from error
-
-
-def _tail(error: Exception) -> str:
-    """Return the last line that says something: that of the process that failed first."""
-    lines = [line.strip() for line in str(error).splitlines() if "Error" in line]
-    return lines[-1] if lines else str(error)[-300:]
+        told = failure.read_text(encoding="utf-8") if failure.exists() else str(error)
+        raise FashionrecError(f"finetune: a process failed: {told}") from error

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import torch.distributed as dist
 from fashionrec.config import FinetuneSettings
 from fashionrec.embed.decode import Pixels, as_pixels
 from fashionrec.embed.torch_engine import multiplies_bfloat16
+from fashionrec.errors import FashionrecError
 from fashionrec.training.checkpoint import Checkpoints, Tensors, read_tensors
 from fashionrec.training.classifier import Blueprint, Classifier
 from fashionrec.training.examples import Batch, batch_sizes, batches, shuffled
@@ -25,6 +26,7 @@ from fashionrec.training.snapshot import Snapshot
 from fashionrec.training.tracking import Tracking, tracked
 
 INITIAL = "initial.safetensors"
+FAILURE = "failure.txt"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ def train_rank(job: Job) -> None:
     _log_to_stderr()
     torch.set_num_threads(job.threads)
     rank = int(os.environ["RANK"])
-    with _process_group(job), tracked(job.tracking if rank == 0 else None) as report:
+    with (
+        _noted(job.folder / FAILURE),
+        _process_group(job),
+        tracked(job.tracking if rank == 0 else None) as report,
+    ):
         train(
             _loaded(job),
             Share(job, rank),
@@ -93,6 +99,18 @@ def train_rank(job: Job) -> None:
             Checkpoints(job.folder),
             report,
         )
+
+
+@contextmanager
+def _noted(path: Path) -> Iterator[None]:
+    """Leave the first failure in a file: TorchDistributor loses what processes die of."""
+    try:
+        yield
+    except Exception as error:
+        told = str(error) if isinstance(error, FashionrecError) else repr(error)
+        with suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
+            file.write(told)
+        raise
 
 
 def _loaded(job: Job) -> Classifier:
