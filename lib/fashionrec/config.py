@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -21,6 +19,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from fashionrec.errors import UsageError
+from fashionrec.settings import EvaluateSettings, FinetuneSettings, PromoteSettings, Settings
 
 DEFAULTS = Path(__file__).parent / "conf" / "default.toml"
 _LISTS = ("neighbours", "lists")
@@ -34,11 +33,7 @@ def project_home() -> Path:
     return Path(os.environ.get("FASHIONREC_HOME", ".")).resolve()
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class SampleSettings(_Settings):
+class SampleSettings(Settings):
     """[sample]: the catalogue that the project draws for itself."""
 
     folder: str
@@ -46,7 +41,7 @@ class SampleSettings(_Settings):
     seed: int
 
 
-class IngestSettings(_Settings):
+class IngestSettings(Settings):
     """[ingest]: what of a catalogue is accepted."""
 
     max_pixels: int = Field(gt=0)
@@ -56,7 +51,7 @@ class IngestSettings(_Settings):
     fetch_links: bool
 
 
-class FetchSettings(_Settings):
+class FetchSettings(Settings):
     """[fetch]: what a URL may cost, and which hosts may be inside the own network."""
 
     max_bytes: int = Field(gt=0)
@@ -65,7 +60,7 @@ class FetchSettings(_Settings):
     allow_hosts: list[Annotated[str, Field(pattern=_HOST)]]
 
 
-class EmbedSettings(_Settings):
+class EmbedSettings(Settings):
     """[embed]: how pictures become embeddings."""
 
     device: Literal["auto", "cpu", "cuda"]
@@ -92,7 +87,7 @@ AttributeValue = Annotated[str, Field(pattern=f"^({'|'.join(get_args(Attribute))
 ListName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
 
 
-class ListSettings(_Settings):
+class ListSettings(Settings):
     """[neighbours.lists.NAME]: the rules of a list."""
 
     enabled: bool
@@ -115,7 +110,7 @@ class ListSettings(_Settings):
         return values
 
 
-class NeighbourSettings(_Settings):
+class NeighbourSettings(Settings):
     """[neighbours]: how many, in which portions, and by which rules."""
 
     k: int = Field(gt=0)
@@ -123,77 +118,7 @@ class NeighbourSettings(_Settings):
     lists: dict[ListName, ListSettings]
 
 
-Head = Literal["gender", "base_colour"]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class FinetuneSettings(_Settings):
-    """[finetune]: the training set, the recipe, and where it runs."""
-
-    name: str = Field(pattern=r"^[\w.-]+$")
-    folder: str = Field(min_length=1)
-    start: str = Field(min_length=1)
-    architecture: str
-    size: list[Annotated[int, Field(gt=0, le=4096)]]
-    new_heads: bool
-    seed: int = Field(ge=0)
-    min_images: int = Field(gt=0)
-    sample: int = Field(ge=0)
-    train_share: float = Field(gt=0, lt=1)
-    largest_types: int = Field(ge=0)
-    split: Literal["name", "random", "year"]
-    row_group: int = Field(gt=0)
-    shuffle_rows: int = Field(gt=0)
-    epochs: int = Field(gt=0)
-    batch_size: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    momentum: float = Field(ge=0, lt=1)
-    nesterov: bool
-    weight_decay: float = Field(ge=0)
-    schedule: Literal["step", "cosine"]
-    step_epochs: int = Field(gt=0)
-    step_factor: float = Field(gt=0, le=1)
-    warmup_epochs: float = Field(ge=0)
-    label_smoothing: float = Field(ge=0, lt=1)
-    ema_decay: float = Field(ge=0, lt=1)
-    heads: list[Head]
-    head_weight: float = Field(ge=0)
-    flip: Share
-    scale: list[Annotated[float, Field(gt=0)]] = Field(min_length=2, max_length=2)
-    shift: Share
-    amp: bool
-    channels_last: bool
-    device: Literal["auto", "cpu", "cuda"]
-    processes: int = Field(ge=0)
-    across_executors: bool
-    target_accuracy: Share
-
-    @field_validator("size")
-    @classmethod
-    def _is_two_or_none(cls, size: list[int]) -> list[int]:
-        if len(size) not in (0, 2):
-            raise ValueError("give [height, width], or [] for the start model's")
-        return size
-
-
-class EvaluateSettings(_Settings):
-    """[evaluate]: how a model version is judged."""
-
-    folder: str = Field(min_length=1)
-    k: int = Field(gt=0)
-    resamples: int = Field(gt=0)
-    seed: int = Field(ge=0)
-    max_slice_gap: float = Field(ge=0, le=1)
-    min_slice: int = Field(ge=0)
-
-
-class PromoteSettings(_Settings):
-    """[promote]: when a model version may become the current one."""
-
-    tolerance: float = Field(ge=0, le=1)
-
-
-class Config(_Settings):
+class Config(Settings):
     """All settings."""
 
     catalogue: str

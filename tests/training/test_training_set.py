@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from fashionrec.config import FinetuneSettings, load
+from fashionrec.config import load
 from fashionrec.errors import FashionrecError
+from fashionrec.settings import FinetuneSettings
 from fashionrec.store import Store
 from fashionrec.tables import IMAGES, PRODUCTS, TRAINING_SET
 from fashionrec.training.snapshot import snapshot

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from fashionrec.config import Config, EvaluateSettings, project_home
+from fashionrec.config import Config, project_home
 from fashionrec.embed.embed import embed
 from fashionrec.embed.model import Model, load_model
 from fashionrec.errors import FashionrecError
@@ -19,6 +19,7 @@ from fashionrec.evaluation.judge import Catalogue, judge_answers, judge_lists, s
 from fashionrec.evaluation.retrieval import Ints, random_lists
 from fashionrec.models import CURRENT, current_model
 from fashionrec.runs import Run
+from fashionrec.settings import EvaluateSettings
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
 from fashionrec.training.version import products_seen, table_version

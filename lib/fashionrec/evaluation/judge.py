@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionrec.config import EvaluateSettings
 from fashionrec.evaluation.classification import (
     Answers,
     accuracy,
@@ -31,6 +30,7 @@ from fashionrec.evaluation.retrieval import (
     relevant,
     size_buckets,
 )
+from fashionrec.settings import EvaluateSettings
 
 # When a neighbour is a good one: it has the product's value in all of these columns.
 RELEVANCE = {

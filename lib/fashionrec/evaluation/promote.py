@@ -1,9 +1,9 @@
 """The step `promote`: a model version becomes the current one, if it is not worse."""
 
-from fashionrec.config import PromoteSettings
 from fashionrec.errors import RefusedError
 from fashionrec.evaluation.evaluate import Evaluation
 from fashionrec.models import make_current
+from fashionrec.settings import PromoteSettings
 from fashionrec.store import Store
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pyarrow.dataset as ds
 
-from fashionrec.config import EvaluateSettings
 from fashionrec.evaluation.arrays import catalogue_of
 from fashionrec.evaluation.judge import judge_lists, slices_below
 from fashionrec.evaluation.retrieval import Ints
 from fashionrec.lookup import SIMILAR
 from fashionrec.neighbours.lists import Ints as Ids
 from fashionrec.runs import Run
+from fashionrec.settings import EvaluateSettings
 from fashionrec.store import Store
 from fashionrec.tables import RECOMMENDATIONS
 

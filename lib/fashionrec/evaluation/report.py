@@ -9,11 +9,12 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from fashionrec.config import EvaluateSettings, resolve
+from fashionrec.config import resolve
 from fashionrec.evaluation.classification import Answers, confusion
 from fashionrec.evaluation.evaluate import Evaluation
 from fashionrec.evaluation.plots import Captioned, confusion_matrix, gallery, lines
 from fashionrec.neighbours.lists import Ints
+from fashionrec.settings import EvaluateSettings
 from fashionrec.training.checkpoint import write_whole
 
 Contents = Callable[[Ints], dict[int, bytes]]

@@ -8,8 +8,8 @@ import torch
 from pyspark.ml.torch.distributor import TorchDistributor
 from pyspark.sql import SparkSession
 
-from fashionrec.config import FinetuneSettings
-from fashionrec.errors import FashionrecError
+from fashionrec.errors import FashionrecError, UsageError
+from fashionrec.settings import FinetuneSettings
 from fashionrec.training.rank import FAILURE, Job, train_rank
 
 
@@ -31,7 +31,15 @@ def device_kind(settings: FinetuneSettings) -> str:
 
 
 def processes(settings: FinetuneSettings) -> int:
-    """Return how many processes train: one per GPU of this machine unless settings say more."""
+    """Return how many processes train: one per GPU of this machine unless settings say more.
+
+    Raises:
+        UsageError: they run across executors, whose GPUs nobody here can count.
+    """
+    if settings.across_executors and not settings.processes:
+        raise UsageError(
+            "finetune.across_executors needs a number of processes: give --processes N"
+        )
     found = torch.cuda.device_count() if device_kind(settings) == "cuda" else 1
     return settings.processes or max(found, 1)
 

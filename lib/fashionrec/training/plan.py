@@ -6,11 +6,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pydantic import BaseModel, ConfigDict
 
-from fashionrec.config import FinetuneSettings, project_home
+from fashionrec.config import project_home
 from fashionrec.embed.model import HEADS, Model, load_model
 from fashionrec.embed.preprocessing import STUDY, Preprocessing
 from fashionrec.errors import FashionrecError, UsageError
 from fashionrec.models import CURRENT, current_model
+from fashionrec.settings import FinetuneSettings
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
 from fashionrec.training.checkpoint import Checkpoints, write_tensors, write_whole

@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from fashionrec.config import FinetuneSettings
 from fashionrec.embed.decode import Pixels, as_pixels
 from fashionrec.embed.torch_engine import multiplies_bfloat16
 from fashionrec.errors import FashionrecError
+from fashionrec.settings import FinetuneSettings
 from fashionrec.training.checkpoint import Checkpoints, Tensors, read_tensors
 from fashionrec.training.classifier import Blueprint, Classifier
 from fashionrec.training.examples import Batch, batch_sizes, batches, shuffled
