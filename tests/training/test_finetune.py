@@ -115,6 +115,9 @@ def check_version(folder: Path, store: Store, start: Path) -> None:
     assert 0 <= model.threshold <= 1
     for name in ("curves.png", "confusion.png", "before_after.png"):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
+    readme = (folder / "README.md").read_text()
+    assert f"on {len(trained):,} products and validated on\n{len(rows) - len(trained):,}" in readme
+    assert f"| article type top1 | {model.metrics['article_type_top1']:.4g} |" in readme
     lines = (folder / "per_class.csv").read_text().splitlines()
     assert lines[0] == "name,rows,recall,precision"
     assert len(lines) > 3

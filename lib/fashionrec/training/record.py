@@ -28,6 +28,7 @@ from fashionrec.evaluation.predictions import predictions
 from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
+from fashionrec.training.card import readme
 from fashionrec.training.checkpoint import Checkpoints, Progress, Tensors, read_tensors
 from fashionrec.training.classifier import Classifier
 from fashionrec.training.plan import Plan, start_of
@@ -38,6 +39,7 @@ from fashionrec.training.version import as_model, products_seen, write_version
 log = logging.getLogger(__name__)
 
 _EXAMPLES = 8
+_FEWEST = 50  # validation rows that tell something
 
 
 def record_version(store: Store, config: Config, plan: Plan, folder: Path, run: Run) -> Path:
@@ -46,23 +48,34 @@ def record_version(store: Store, config: Config, plan: Plan, folder: Path, run: 
     progress = checkpoints.progress()
     model = _model(plan, part_of(checkpoints.tensors(), BEST))
     rows = _rows(store, plan, "validation")
-    answers = predictions(rows, model, config.embed)
+    earlier = products_seen(project_home() / plan.start) if plan.start else set()
+    answers = honest(predictions(rows, model, config.embed), earlier, run)
     threshold = _threshold(answers, plan.settings.target_accuracy)
+    metrics = _metrics(answers, threshold, progress)
     card = {
         "threshold": threshold,
-        "metrics": _metrics(answers, threshold, progress),
+        "metrics": metrics,
         "training": _training(store, plan, progress),
     }
     files = {
+        "README.md": readme(plan, metrics, threshold, _counts(run)),
         "curves.png": training_curves(progress.history),
         "before_after.png": _before_after(rows, plan, folder, answers, config.embed),
-        **_tables(answers, list(model.classes)),
+        **answer_tables(answers, list(model.classes)),
     }
     run.count("record", validated=len(answers.truth), right=int(answers.right.sum()))
-    seen = _seen(store, plan)
     return write_version(
-        resolve(plan.settings.folder), plan.settings.name, model, card, seen, files
+        resolve(plan.settings.folder),
+        plan.settings.name,
+        model,
+        card,
+        earlier | _trained(store, plan),
+        files,
     )
+
+
+def _counts(run: Run) -> dict[str, int]:
+    return {split: run.counts[f"finetune.{split}"] for split in ("train", "validation")}
 
 
 def _model(plan: Plan, tensors: Tensors) -> Model:
@@ -73,6 +86,20 @@ def _model(plan: Plan, tensors: Tensors) -> Model:
 
 def _rows(store: Store, plan: Plan, split: str) -> DataFrame:
     return store.read(TRAINING_SET, plan.table_version).where(F.col("split") == split)
+
+
+def honest(answers: Answers, earlier: set[int], run: Run) -> Answers:
+    """Leave out what the start model was trained on, where enough is left to go by."""
+    seen = np.isin(answers.product_ids, np.fromiter(earlier, np.int64, len(earlier)))
+    if not seen.any():
+        return answers
+    enough = int((~seen).sum()) >= _FEWEST
+    told = "figures and threshold are of the others" if enough else "figures and threshold flatter"
+    run.warn(
+        "finetune",
+        f"the start model was trained on {seen.sum():,} of {len(seen):,} validation rows: {told}",
+    )
+    return answers.take(~seen) if enough else answers
 
 
 def _threshold(answers: Answers, target: float) -> float:
@@ -108,16 +135,14 @@ def _training(store: Store, plan: Plan, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _seen(store: Store, plan: Plan) -> set[int]:
-    """Return the ids that this training saw, and those that the start model's did."""
-    trained = store.scan(
-        TRAINING_SET, ["product_id"], ds.field("split") == "train", plan.table_version
-    ).to_table()
-    earlier = products_seen(project_home() / plan.start) if plan.start else set()
-    return earlier | set(trained["product_id"].to_pylist())
+def _trained(store: Store, plan: Plan) -> set[int]:
+    where = ds.field("split") == "train"
+    rows = store.scan(TRAINING_SET, ["product_id"], where, plan.table_version).to_table()
+    return set(rows["product_id"].to_pylist())
 
 
-def _tables(answers: Answers, classes: list[str]) -> dict[str, bytes]:
+def answer_tables(answers: Answers, classes: list[str]) -> dict[str, bytes]:
+    """Return confusion matrix and per-class figures as files."""
     counts = confusion(answers, classes)
     figures = [asdict(each) for each in per_class(answers)]
     matrix = [[name, *row] for name, row in zip(classes, counts.tolist(), strict=True)]
