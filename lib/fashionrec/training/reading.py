@@ -15,9 +15,9 @@ import pandas as pd
 from fashionrec.training.examples import NO_LABEL, Example
 from fashionrec.training.snapshot import Part
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # about a database cursor that nobody here uses
-    from petastorm import TransformSpec, make_batch_reader
+# petastorm's last release uses what pyarrow has deprecated, and says so with every row group.
+warnings.filterwarnings("ignore", category=FutureWarning, module="petastorm")
+from petastorm import TransformSpec, make_batch_reader  # noqa: E402
 
 Classes = Mapping[str, Sequence[str]]
 
