@@ -62,21 +62,13 @@ def evaluate(
     Raises:
         FashionrecError: there are no such rows.
     """
+    rows = _rows(store, candidate, current)
     models = {model.version: model for model in (candidate, current)}
     for model in models.values():  # the current one last: nights then find all as they left it
         embed(store, model, config.embed, run)
     run.model_version = candidate.version
-    catalogue = catalogue_of(store)
-    unseen = _unseen(catalogue, list(models.values()))
-    validation = unseen & _validates(store, candidate, current, catalogue)
-    if not validation.any():
-        raise FashionrecError(
-            f"evaluate: {candidate.version} and {current.version} have no validation row that "
-            "neither was trained on: train by another split, or from scratch"
-        )
-    answers = {name: answers_of(store, name, catalogue) for name in models}
-    lists = _lists(store, models, catalogue, config.evaluate)
-    rows = Rows(catalogue, unseen, validation)
+    answers = {name: answers_of(store, name, rows.catalogue) for name in models}
+    lists = _lists(store, models, rows.catalogue, config.evaluate)
     figures = _figures(rows, models, answers, lists, config.evaluate)
     for warning in figures["warnings"]:
         run.warn("evaluate", warning)
@@ -131,6 +123,18 @@ def _below_home(folder: str) -> str:
     path = Path(folder).absolute()
     home = project_home()
     return str(path.relative_to(home) if path.is_relative_to(home) else path)
+
+
+def _rows(store: Store, candidate: Model, current: Model) -> Rows:
+    catalogue = catalogue_of(store)
+    unseen = _unseen(catalogue, [candidate, current])
+    validation = unseen & _validates(store, candidate, current, catalogue)
+    if not validation.any():
+        raise FashionrecError(
+            f"evaluate: {candidate.version} and {current.version} have no validation row that "
+            "neither was trained on: train by another split, or from scratch"
+        )
+    return Rows(catalogue, unseen, validation)
 
 
 def _unseen(catalogue: Catalogue, models: list[Model]) -> Mask:

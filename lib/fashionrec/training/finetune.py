@@ -8,6 +8,7 @@ from fashionrec.config import Config
 from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
+from fashionrec.training.checkpoint import Checkpoints
 from fashionrec.training.launch import device_kind, launch, processes, threads
 from fashionrec.training.plan import Plan, begin, resumed
 from fashionrec.training.rank import Job
@@ -32,7 +33,8 @@ def finetune(store: Store, config: Config, run: Run, *, resume: bool) -> Path:
     job = _job(store, plan, folder, run)
     log.info("finetune: %d %s process(es) on %s", ranks, job.device, _told(plan))
     with run.step("train"):
-        launch(job)
+        if Checkpoints(folder).progress().epochs < plan.settings.epochs:
+            launch(job)
     with run.step("record"):
         made = record_version(store, config, plan, folder, run)
     shutil.rmtree(folder)
