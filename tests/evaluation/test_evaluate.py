@@ -83,7 +83,7 @@ def test_without_an_unseen_row_it_says_so(
 ) -> None:
     ids = sorted(row.product_id for row in night.read(EMBEDDINGS).collect())
     (candidate / "training_products.txt").write_text("".join(f"{i}\n" for i in ids))
-    assert run_job("evaluate", candidate, "--warehouse", night.warehouse) == 1
+    assert run_job("evaluate", candidate, "--alone", "--warehouse", night.warehouse) == 1
     assert "no validation row that neither was trained on" in capfd.readouterr().err
 
 

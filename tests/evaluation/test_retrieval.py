@@ -108,6 +108,10 @@ def test_a_slice_far_below_the_mean_is_named() -> None:
     assert figures["slices"][0]["slice"] == "Women"
     warnings = slices_below(figures, some)
     assert [line.partition(":")[0] for line in warnings] == ["gender Women"]
+    assert figures["worst_slice"]["slice"] == "Women"
     assert slices_below(figures, settings(max_slice_gap=0.2, min_slice=21)) == []
+    few = settings(min_slice=21, resamples=20)
+    worst = judge_lists(lists, catalogue, np.ones(count, bool), few)["worst_slice"]
+    assert worst["queries"] >= 21
     only_men = judge_lists(lists, catalogue, ~women, some)
     assert only_men["precision"]["article type"]["value"] == 1

@@ -111,10 +111,18 @@ def _classification(
     )
 
 
-def evaluate_wanted(store: Store, wanted: str | None, config: Config, run: Run) -> Evaluation:
-    """Judge the model of a folder, or the current one where none is wanted."""
-    current = current_model(store, CURRENT)
-    candidate = load_model(_below_home(wanted), project_home()) if wanted else current
+def evaluate_wanted(
+    store: Store, wanted: str | None, config: Config, run: Run, *, alone: bool = False
+) -> Evaluation:
+    """Judge the model of a folder, or the current one where none is wanted.
+
+    `alone` leaves the current model out: what only its training saw is then judged as well.
+    """
+    if wanted is None:
+        candidate = current_model(store, CURRENT)
+    else:
+        candidate = load_model(_below_home(wanted), project_home())
+    current = candidate if alone else current_model(store, CURRENT)
     return evaluate(store, candidate, current, config, run)
 
 

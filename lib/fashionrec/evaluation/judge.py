@@ -70,7 +70,9 @@ def judge_lists(
     figures["same name"] = _estimated(same_name[queries], settings)
     figures |= asdict(reach(lists))
     by_type = precision(relevant(lists, catalogue.kind("article_type")))
-    return figures | {"slices": _slices(by_type, catalogue, queries, settings)}
+    slices = _slices(by_type, catalogue, queries, settings)
+    telling = (part for part in slices if part["queries"] >= settings.min_slice)
+    return figures | {"slices": slices, "worst_slice": next(telling, None)}
 
 
 def judge_answers(
