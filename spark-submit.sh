@@ -20,6 +20,9 @@ Usage: ./spark-submit.sh JOB [options]
   nightly             ingest, embed, neighbours, publish; draws a sample catalogue where none is given
   ingest, embed, neighbours, publish
                       one step of it
+  finetune            train a new model version on the tables
+  evaluate [MODEL]    judge a model folder beside the current model; writes a report
+  promote MODEL       make it the current model, if it is not worse
   lookup PRODUCT_ID   a product's published neighbours
   sql "SELECT ..."    query the tables
   make-sample         draw the sample catalogue

@@ -1,6 +1,7 @@
 """Find every product's most similar products from the embeddings of the current model."""
 
 from fashionrec.cli import Context, run_job
+from fashionrec.embed.embed import require_complete
 from fashionrec.models import current_version
 from fashionrec.neighbours.neighbours import neighbours
 from fashionrec.runs import recorded
@@ -12,7 +13,9 @@ def main(context: Context) -> None:
     """Search the embeddings of the warehouse."""
     store = Store(spark_session("neighbours"), context.warehouse)
     with recorded(store, "neighbours") as run, run.step("neighbours"):
-        neighbours(store, current_version(store), context.config.neighbours, run)
+        version = current_version(store)
+        require_complete(store, version)
+        neighbours(store, version, context.config.neighbours, run)
 
 
 if __name__ == "__main__":

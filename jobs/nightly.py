@@ -3,6 +3,7 @@
 from fashionrec.cli import Context, add_ingest_options, run_job
 from fashionrec.embed.devices import check_devices
 from fashionrec.embed.embed import embed
+from fashionrec.evaluation.published import warn_of_slices
 from fashionrec.ingest.ingest import ingest
 from fashionrec.models import current_model
 from fashionrec.neighbours.neighbours import neighbours
@@ -38,6 +39,7 @@ def main(context: Context) -> None:
             neighbours(store, model.version, settings.neighbours, run)
         with run.step("publish"):
             publish(store, model.version, run)
+            warn_of_slices(store, settings.evaluate, run)
     print_summary(store, run, catalogue)
 
 

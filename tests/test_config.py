@@ -240,3 +240,8 @@ def test_a_further_list_begins_without_rules() -> None:
 )
 def test_a_wrong_rule(override: str, message: str) -> None:
     assert message in message_of(f"neighbours.lists.{override}")
+
+
+@pytest.mark.parametrize("name", ["sample.toml", "scratch.toml"])
+def test_the_other_files_of_conf_are_differences_that_fit(name: str) -> None:
+    assert load([DEFAULTS.with_name(name)]) != load()

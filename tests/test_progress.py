@@ -4,7 +4,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fashionrec import progress
-from fashionrec.progress import followed, progress_line
+from fashionrec.pace import progress_line
+from fashionrec.progress import followed
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ def test_progress_line(finished: int, line: str) -> None:
 def test_an_action_is_followed(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.2)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.2)
     monkeypatch.setattr(logging.getLogger("fashionrec"), "propagate", True)
 
     naps = spark.sparkContext.accumulator(0)

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -21,6 +19,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from fashionrec.errors import UsageError
+from fashionrec.settings import EvaluateSettings, FinetuneSettings, PromoteSettings, Settings
 
 DEFAULTS = Path(__file__).parent / "conf" / "default.toml"
 _LISTS = ("neighbours", "lists")
@@ -34,11 +33,7 @@ def project_home() -> Path:
     return Path(os.environ.get("FASHIONREC_HOME", ".")).resolve()
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class SampleSettings(_Settings):
+class SampleSettings(Settings):
     """[sample]: the catalogue that the project draws for itself."""
 
     folder: str
@@ -46,7 +41,7 @@ class SampleSettings(_Settings):
     seed: int
 
 
-class IngestSettings(_Settings):
+class IngestSettings(Settings):
     """[ingest]: what of a catalogue is accepted."""
 
     max_pixels: int = Field(gt=0)
@@ -56,7 +51,7 @@ class IngestSettings(_Settings):
     fetch_links: bool
 
 
-class FetchSettings(_Settings):
+class FetchSettings(Settings):
     """[fetch]: what a URL may cost, and which hosts may be inside the own network."""
 
     max_bytes: int = Field(gt=0)
@@ -65,7 +60,7 @@ class FetchSettings(_Settings):
     allow_hosts: list[Annotated[str, Field(pattern=_HOST)]]
 
 
-class EmbedSettings(_Settings):
+class EmbedSettings(Settings):
     """[embed]: how pictures become embeddings."""
 
     device: Literal["auto", "cpu", "cuda"]
@@ -93,7 +88,7 @@ AttributeValue = Annotated[str, Field(pattern=f"^({'|'.join(get_args(Attribute))
 ListName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
 
 
-class ListSettings(_Settings):
+class ListSettings(Settings):
     """[neighbours.lists.NAME]: the rules of a list."""
 
     enabled: bool
@@ -116,7 +111,7 @@ class ListSettings(_Settings):
         return values
 
 
-class NeighbourSettings(_Settings):
+class NeighbourSettings(Settings):
     """[neighbours]: how many, in which portions, and by which rules."""
 
     k: int = Field(gt=0)
@@ -128,7 +123,7 @@ class NeighbourSettings(_Settings):
     lists: dict[ListName, ListSettings]
 
 
-class Config(_Settings):
+class Config(Settings):
     """All settings."""
 
     catalogue: str
@@ -139,6 +134,9 @@ class Config(_Settings):
     fetch: FetchSettings
     embed: EmbedSettings
     neighbours: NeighbourSettings
+    finetune: FinetuneSettings
+    evaluate: EvaluateSettings
+    promote: PromoteSettings
 
 
 def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:

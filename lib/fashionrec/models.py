@@ -35,11 +35,11 @@ def current_model(store: Store, wanted: str) -> Model:
                 f"{row['model_version']}: restore it, or name a model with --set model=FOLDER"
             )
     if row is None or row["model_version"] != model.version:
-        _promote(store, model)
+        make_current(store, model)
     return model
 
 
-def _promote(store: Store, model: Model) -> None:
+def make_current(store: Store, model: Model) -> None:
     """Make `model` the only current one, in one commit."""
     log.info("models: %s is now current", model.version)
     now = datetime.now(UTC)

@@ -11,9 +11,9 @@ from uuid import uuid4
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-log = logging.getLogger(__name__)
+from fashionrec.pace import SECONDS_BETWEEN_LINES, progress_line
 
-_SECONDS_BETWEEN_LINES = 5.0
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -37,7 +37,7 @@ def followed(
 
     def watch() -> None:
         began = time.monotonic()
-        while not done.wait(_SECONDS_BETWEEN_LINES):
+        while not done.wait(SECONDS_BETWEEN_LINES):
             seconds = time.monotonic() - began
             log.info("%s: %s", what, progress_line(finished(), total, seconds, unit))
 
@@ -50,16 +50,6 @@ def followed(
         watcher.join()
         costs.seconds = _stage_seconds(context, group)
         context.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
-
-
-def progress_line(finished: int, total: int, seconds: float, unit: str) -> str:
-    """Return done, total, rate and time left, as far as they are known."""
-    finished = min(finished, total)  # a task that was run twice has counted twice
-    if not finished:
-        return f"0 of {total:,} {unit}, {seconds:.0f} s so far"
-    rate = finished / seconds
-    left = (total - finished) / rate
-    return f"{finished:,} of {total:,} {unit}, {rate:,.0f} {unit}/s, {left:.0f} s left"
 
 
 def _stages(context: SparkContext, group: str) -> list[int]:

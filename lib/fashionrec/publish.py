@@ -5,6 +5,7 @@ import logging
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from fashionrec.errors import RefusedError
 from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS, RECOMMENDATIONS
@@ -29,11 +30,23 @@ def publish(store: Store, model_version: str, run: Run) -> None:
         log.info("publish: nothing has changed")
         run.count("publish", rows_changed=0)
         return
+    _require_lists_of(store, model_version)
     neighbours = store.read(NEIGHBOURS)
     told = _told(store, model_version)
     rows = recommendations(neighbours, told, run.run_id)
     written = store.sync(RECOMMENDATIONS, rows, ignore=["run_id"], state=state)
     run.count("publish", rows_changed=written.total)
+
+
+def _require_lists_of(store: Store, model_version: str) -> None:
+    """Refuse to publish lists that another model version made: a promotion is published whole."""
+    found = store.scan(NEIGHBOURS, ["model_version"]).to_table()["model_version"].unique()
+    others = sorted(set(found.to_pylist()) - {model_version})
+    if others:
+        raise RefusedError(
+            f"{store.path(NEIGHBOURS)}: holds lists of {', '.join(others)}, but {model_version} is "
+            "current: run nightly, which brings them up to date first"
+        )
 
 
 def _told(store: Store, model_version: str) -> DataFrame:

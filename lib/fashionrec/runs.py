@@ -26,6 +26,7 @@ class Run:
     counts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     model_version: str | None = None
+    warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> None:
@@ -41,6 +42,11 @@ class Run:
         yield
         self.seconds[name] = time.monotonic() - began
         log.info("%s: done in %.1f s", name, self.seconds[name])
+
+    def warn(self, step: str, warning: str) -> None:
+        """Record something that a person should look at, and say it on the log."""
+        self.warnings.append(f"{step}: {warning}")
+        log.warning("%s: %s", step, warning)
 
     def count(self, step: str, **counts: int) -> None:
         """Record what a step counted, and say it on the log."""
@@ -66,13 +72,12 @@ def recorded(store: Store, job: str, run_id: str | None = None) -> Iterator[Run]
         yield run
     except BaseException as error:  # Ctrl-C as well: the record must not stay 'running'
         status = error.run_status if isinstance(error, FashionrecError) else "failed"
-        run.notes.insert(0, str(error) or type(error).__name__)
-        _write(store, run, status)
+        _write(store, run, status, str(error) or type(error).__name__)
         raise
     _write(store, run, "succeeded")
 
 
-def _write(store: Store, run: Run, status: str) -> None:
+def _write(store: Store, run: Run, status: str, *errors: str) -> None:
     written = {
         name: version
         for name, version in store.versions().items()
@@ -89,6 +94,6 @@ def _write(store: Store, run: Run, status: str) -> None:
         "versions_read": run.versions_read,
         "versions_written": written,
         "model_version": run.model_version,
-        "message": "; ".join(run.notes) or None,
+        "message": "; ".join([*errors, *run.warnings, *run.notes]) or None,
     }
     store.put(RUNS, row)

@@ -54,13 +54,13 @@ class Store:
         """Say whether the table has been created."""
         return deltalake.DeltaTable.is_deltatable(self.path(table))
 
-    def create_missing(self) -> None:
+    def create_missing(self, needed: Sequence[Table] = tables.NIGHTLY) -> None:
         """Create the tables that are not there yet, with their comments.
 
         Raises:
             FashionrecError: a folder of the warehouse holds something else than our table.
         """
-        for table in tables.ALL:
+        for table in needed:
             if self.exists(table):
                 self._check_columns(table)
             elif Path(self.path(table)).exists() and any(Path(self.path(table)).iterdir()):
@@ -71,13 +71,16 @@ class Store:
             else:
                 self._create(table)
 
-    def read(self, table: Table) -> DataFrame:
-        """Return the table as it is now."""
+    def read(self, table: Table, version: int | None = None) -> DataFrame:
+        """Return the table as it is now, or as it was at a version."""
         if not self.exists(table):
             raise FashionrecError(
                 f"{self.path(table)}: there is no such table yet: run nightly first"
             )
-        return self.spark.read.format("delta").load(self.path(table))
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        return reader.load(self.path(table))
 
     def version(self, table: Table) -> int:
         """Return the table's latest version, -1 where it does not exist."""
@@ -151,6 +154,12 @@ class Store:
         """Add rows that are known to be new."""
         with self._committing(state):
             exact(rows, table).write.format("delta").mode("append").save(self.path(table))
+
+    def replace(self, table: Table, rows: DataFrame, state: dict[str, Any]) -> int:
+        """Write the whole table anew, one file per partition of `rows`; return its version."""
+        with self._committing(state):
+            exact(rows, table).write.format("delta").mode("overwrite").save(self.path(table))
+        return self.version(table)
 
     def put(self, table: Table, row: dict[str, Any]) -> None:
         """Add a row, or replace the one that has the same key, in one commit.

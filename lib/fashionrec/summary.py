@@ -58,7 +58,7 @@ def _figures(store: Store, run: Run, catalogue: Path) -> list[tuple[str, str]]:
         ("seconds", f"{times}, all {sum(seconds[step] for step in steps):.1f}"),
         ("tables", store.warehouse),
     ]
-    return lines[:3] + _rejects(store) + lines[3:]
+    return lines[:3] + _rejects(store) + lines[3:] + [("warning", each) for each in run.warnings]
 
 
 def _lists(store: Store) -> int:

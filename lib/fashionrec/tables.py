@@ -200,11 +200,26 @@ RUNS = Table(
     versions_read    MAP<STRING,BIGINT>  table versions that the run began with
     versions_written MAP<STRING,BIGINT>  table versions that it wrote
     model_version    STRING     model version
-    message          STRING     why it failed or was refused; what embed ran on
+    message          STRING     why it failed or was refused, what it warns of, what embed ran on
     """),
 )
 
-ALL = (
+TRAINING_SET = Table(
+    "training_set",
+    "What a model version is trained and validated on; in even row groups, one file each",
+    ("product_id",),
+    _columns("""
+    product_id   BIGINT  product
+    content      BINARY  its picture's bytes as found
+    article_type STRING  the class to learn
+    gender       STRING  class of a further head
+    base_colour  STRING  class of a further head
+    split        STRING  train or validation
+    """),
+)
+
+# Those that every night needs; further ones are created by the jobs that fill them.
+NIGHTLY = (
     PRODUCTS,
     IMAGES,
     REJECTS,
@@ -216,3 +231,4 @@ ALL = (
     RECOMMENDATIONS,
     RUNS,
 )
+ALL = (*NIGHTLY, TRAINING_SET)

@@ -9,6 +9,7 @@ from fashionrec.config import EmbedSettings
 from fashionrec.embed import missing
 from fashionrec.embed.compute import compute_missing, engines_of
 from fashionrec.embed.model import Model
+from fashionrec.errors import FashionrecError
 from fashionrec.models import versions_by_promotion
 from fashionrec.runs import Run
 from fashionrec.store import Store
@@ -20,11 +21,7 @@ log = logging.getLogger(__name__)
 def embed(store: Store, model: Model, settings: EmbedSettings, run: Run) -> None:
     """Bring `embeddings` up to date for one model version, committing portion by portion."""
     run.model_version = model.version
-    done = {
-        "model_version": model.version,
-        "images": store.version(IMAGES),
-        "keep_versions": settings.keep_versions,
-    }
+    done = _done(store, model.version) | {"keep_versions": settings.keep_versions}
     counts = dict.fromkeys(("written", "copied", "removed", "failed"), 0)
     if done.items() <= store.state(EMBEDDINGS).items():
         log.info("embed: every picture has its embedding")
@@ -34,6 +31,24 @@ def embed(store: Store, model: Model, settings: EmbedSettings, run: Run) -> None
         store.mark(EMBEDDINGS, done | {"engines": engines_of(store, model.version)})
     total = store.count(EMBEDDINGS, ds.field("model_version") == model.version)
     run.count("embed", **counts, kept=total - counts["written"])
+
+
+def _done(store: Store, model_version: str) -> dict[str, object]:
+    """The state of `embeddings` when every picture has its row."""
+    return {"model_version": model_version, "images": store.version(IMAGES)}
+
+
+def require_complete(store: Store, model_version: str) -> None:
+    """Refuse to go on where a model version has not seen every picture.
+
+    Raises:
+        FashionrecError: it has not.
+    """
+    if not _done(store, model_version).items() <= store.state(EMBEDDINGS).items():
+        raise FashionrecError(
+            f"{store.path(EMBEDDINGS)}: not every picture has been seen by {model_version}: run "
+            "embed first"
+        )
 
 
 def _bring_up_to_date(

@@ -47,17 +47,18 @@ def encode_pictures(
     seconds = seconds or Seconds()
     with ThreadPoolExecutor(threads) as decoders, ThreadPoolExecutor(encoder.at_once) as network:
         ahead = _BATCHES_AHEAD * encoder.batch_size
-        decoded = _decoded_ahead(iter(pictures), decode, decoders, ahead, seconds)
+        decoded = decoded_ahead(iter(pictures), decode, decoders, ahead, seconds)
         yield from _encoded_ahead(decoded, encoder, network, seconds)
 
 
-def _decoded_ahead(
+def decoded_ahead(
     pictures: Iterator[tuple[Key, bytes]],
     decode: Decode,
     pool: ThreadPoolExecutor,
     ahead: int,
     seconds: Seconds,
 ) -> Iterator[Decoded[Key]]:
+    """Return each key with its pixels or what was wrong, decoding up to `ahead` pictures ahead."""
     waiting: deque[tuple[Key, Future[tuple[Pixels | str, float]]]] = deque()
     for key, content in pictures:
         waiting.append((key, pool.submit(_decoded, content, decode)))

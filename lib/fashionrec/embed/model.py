@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,9 +11,10 @@ import torchvision.models
 from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 
-from fashionrec.embed.preprocessing import Preprocessing
+from fashionrec.embed.preprocessing import STUDY, Preprocessing
 from fashionrec.errors import FashionrecError
 
+HEADS = ("gender", "base_colour")  # those that a model may have beside its classifier
 _TORCHVISION = "torchvision:"
 _ARCHITECTURES = tuple(torchvision.models.list_models(include=["*resnet*", "*resnext*"]))
 
@@ -24,6 +25,7 @@ class Model:
 
     weights: safetensors, torchvision's parameter names; fc is the article-type head, if any.
     classes: article types in the order of the head's outputs; empty where there is no head.
+    heads: the classes of further heads, by name; training may go on with them.
     threshold: the least probability of an accepted prediction, None where the model names none.
     """
 
@@ -35,6 +37,7 @@ class Model:
     threshold: float | None
     metrics: dict[str, float]
     weights: bytes
+    heads: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, name: str, weights_hash: str, **fields: Any) -> Self:
@@ -74,6 +77,7 @@ def _folder_model(source: str, folder: Path) -> Model:
         threshold=card.threshold,
         metrics={k: float(v) for k, v in card.metrics.items() if isinstance(v, int | float)},
         weights=weights,
+        heads={k: getattr(card.classes, k) for k in HEADS if f"heads.{k}.weight" in names},
     )
 
 
@@ -84,6 +88,8 @@ class _Weights(BaseModel):
 
 class _Classes(BaseModel):
     article_type: tuple[str, ...] = ()
+    gender: tuple[str, ...] = ()
+    base_colour: tuple[str, ...] = ()
 
 
 class _Card(BaseModel):
@@ -164,20 +170,12 @@ def _torchvision_model(source: str) -> Model:
             f"once, or put {Path(weights.url).name} into torch's hub folder"
         ) from error
     trunk = {key: value for key, value in state.items() if not key.startswith("fc.")}
-    preprocessing = Preprocessing(
-        height=224,
-        width=224,
-        resize="shorter_side",
-        shorter_side=256,
-        mean=(0.485, 0.456, 0.406),
-        std=(0.229, 0.224, 0.225),
-    )
     return Model.of(
         f"{architecture}-{name.lower().replace('_', '-')}",
         Path(weights.url).stem,  # torchvision's file names end in the head of their SHA-256
         source=source,
         architecture=architecture,
-        preprocessing=preprocessing,
+        preprocessing=STUDY,
         classes=(),
         threshold=None,
         metrics={},

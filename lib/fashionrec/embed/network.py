@@ -1,38 +1,56 @@
 """The network that a model version describes, in torch. No Spark."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import safetensors.torch
 import torch
 import torchvision.models
 from torch import Tensor, nn
 
 from fashionrec.embed.model import Model
+from fashionrec.embed.preprocessing import Preprocessing
 from fashionrec.errors import FashionrecError
 
 
-class Network(nn.Module):
-    """Pixels in, embeddings and class probabilities out.
-
-    The trunk is a torchvision ResNet whose fc is taken out: its output is the pooling layer's.
-    """
+class Normalise(nn.Module):
+    """uint8 [n, height, width, 3] to float32 [n, 3, height, width], normalised per channel."""
 
     mean: Tensor
     std: Tensor
 
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        # Per channel, on the scale of bytes.
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(preprocessing, name)).view(1, 3, 1, 1) * 255
+            self.register_buffer(name, values, persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Normalise a batch."""
+        return (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
+
+
+def trunk_of(architecture: str) -> tuple[nn.Module, int]:
+    """Return a torchvision ResNet that ends at its pooling layer, and the width of that layer."""
+    trunk = torchvision.models.get_model(architecture, weights=None)
+    width = trunk.fc.in_features
+    trunk.fc = nn.Identity()
+    return trunk, width
+
+
+class Network(nn.Module):
+    """Pixels in, embeddings and class probabilities out."""
+
     def __init__(self, model: Model) -> None:
         super().__init__()
-        self.trunk = torchvision.models.get_model(model.architecture, weights=None)
-        width = self.trunk.fc.in_features
-        self.trunk.fc = nn.Identity()
+        self.trunk, width = trunk_of(model.architecture)
         self.head = nn.Linear(width, len(model.classes)) if model.classes else None
-        # Per channel, on the scale of bytes.
-        mean, std = model.preprocessing.mean, model.preprocessing.std
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
+        self.normalise = Normalise(model.preprocessing)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [n, height, width, 3] to float32 [n, d] of unit length and [n, classes]."""
-        planes = pixels.permute(0, 3, 1, 2).float()
-        pooled = self.trunk((planes - self.mean) / self.std)
+        pooled = self.trunk(self.normalise(pixels))
         logits = self.head(pooled).float() if self.head else pooled[:, :0]
         embeddings = nn.functional.normalize(pooled.float())
         return embeddings, logits.float().softmax(dim=1)
@@ -46,14 +64,23 @@ def load_network(model: Model) -> Network:
     """
     network = Network(model).eval()
     state = {k: v.float() for k, v in safetensors.torch.load(model.weights).items()}
-    head = {k.removeprefix("fc."): v for k, v in state.items() if k.startswith("fc.")}
-    trunk = {k: v for k, v in state.items() if not k.startswith(("fc.", "heads."))}
-    try:
-        missing = network.trunk.load_state_dict(trunk, strict=False)
-        if network.head:
+    load_trunk(network.trunk, state, model)
+    if network.head:
+        head = {k.removeprefix("fc."): v for k, v in state.items() if k.startswith("fc.")}
+        with _fitting(model):
             network.head.load_state_dict(head)
-    except RuntimeError as error:  # a shape that differs
-        raise FashionrecError(f"{model.source}: weights do not fit: {error}") from error
+    return network
+
+
+def load_trunk(trunk: nn.Module, state: dict[str, Tensor], model: Model) -> None:
+    """Load a model's weights into its trunk; its heads are left out.
+
+    Raises:
+        FashionrecError: the weights are not the architecture's.
+    """
+    weights = {k: v for k, v in state.items() if not k.startswith(("fc.", "heads."))}
+    with _fitting(model):
+        missing = trunk.load_state_dict(weights, strict=False)
     # Batch-norm's count of batches plays no part in inference, and some folders leave it out.
     lacking = [k for k in missing.missing_keys if not k.endswith("num_batches_tracked")]
     if lacking or missing.unexpected_keys:
@@ -61,4 +88,11 @@ def load_network(model: Model) -> Network:
             f"{model.source}: the weights lack {lacking[:3]}, have {missing.unexpected_keys[:3]} "
             f"that {model.architecture} does not know"
         )
-    return network
+
+
+@contextmanager
+def _fitting(model: Model) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # a shape that differs
+        raise FashionrecError(f"{model.source}: weights do not fit: {error}") from error

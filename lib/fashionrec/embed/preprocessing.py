@@ -20,3 +20,14 @@ class Preprocessing(BaseModel):
     shorter_side: int | None = Field(default=None, gt=0, le=4096)
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+
+# The study's transforms: Resize 256, CenterCrop 224, and ImageNet's normalisation.
+STUDY = Preprocessing(
+    height=224,
+    width=224,
+    resize="shorter_side",
+    shorter_side=256,
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)

@@ -1,0 +1,1 @@
+"""How good a model version is: classification, retrieval, and knowing what it does not know."""

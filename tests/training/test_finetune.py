@@ -1,0 +1,155 @@
+"""Training over the tables: shares of processes, and the job from tables to a model version."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pyspark.ml.torch.distributor import TorchDistributor
+from pyspark.sql import SparkSession
+
+from conftest import ROOT, RunJob
+from fashionrec.config import load
+from fashionrec.embed.model import load_model
+from fashionrec.embed.preprocessing import STUDY
+from fashionrec.errors import FashionrecError
+from fashionrec.store import Store
+from fashionrec.tables import RUNS, TRAINING_SET
+from fashionrec.training import finetune as step
+from fashionrec.training.classifier import Blueprint
+from fashionrec.training.launch import launch
+from fashionrec.training.rank import Job
+from fashionrec.training.snapshot import Snapshot, snapshot
+from fashionrec.training.tracking import tracked, tracking_of
+from fashionrec.training.training_set import draw_training_set
+
+SETTINGS = {"min_images": 3, "sample": 6, "row_group": 5, "batch_size": 8, "epochs": 2}
+
+
+@pytest.mark.parametrize("across", [False, True], ids=["on the driver", "across executors"])
+def test_two_processes_read_disjoint_halves_and_together_every_row(
+    night: Store, across: bool
+) -> None:
+    settings = load().finetune.model_copy(update=SETTINGS)
+    version = draw_training_set(night, settings, ranks=2)
+    part = snapshot(night.path(TRAINING_SET), version).parts["train"]
+    classes = {"article_type": ["Ties"]}
+
+    def read() -> list[list[int]]:
+        import torch.distributed as dist
+
+        from fashionrec.training.reading import Reading
+
+        dist.init_process_group("gloo")
+        reading = Reading(classes, dist.get_rank(), dist.get_world_size())
+        shares: list[list[int]] = [[], []]
+        dist.all_gather_object(shares, [row.product_id for row in reading.examples(part, seed=1)])
+        dist.destroy_process_group()
+        return shares
+
+    shares = TorchDistributor(2, local_mode=not across, use_gpu=False).run(read)
+    rows = night.read(TRAINING_SET).where("split = 'train'").collect()
+    assert sorted(shares[0] + shares[1]) == sorted(row.product_id for row in rows)
+    assert abs(len(shares[0]) - len(shares[1])) <= 1
+    assert len(rows) > 20
+
+
+def options(store: Store, model: Path, folder: Path) -> list[object]:
+    changes = {**SETTINGS, "start": model, "folder": folder, "name": "trial", "heads": '["gender"]'}
+    sets = [word for k, v in changes.items() for word in ("--set", f"finetune.{k}={v}")]
+    return ["--warehouse", store.warehouse, *sets]
+
+
+def test_a_training_is_gone_on_with_and_becomes_a_model_version(
+    night: Store,
+    tiny_model: Path,
+    tmp_path: Path,
+    run_job: RunJob,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    words = [*options(night, tiny_model, tmp_path / "models"), "--processes", 2]
+
+    def killed(*_: object) -> None:
+        raise FashionrecError("stopped before the record")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(step, "record_version", killed)
+        assert run_job("finetune", *words) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "finetune: epoch 2 of 2: loss " in err
+    assert not (tmp_path / "models").exists()
+
+    assert run_job("finetune", *words) == 1
+    assert "holds an unfinished training: go on with it by --resume" in capfd.readouterr().err
+    assert run_job("finetune", *words, "--resume", "--set", "finetune.epochs=3") == 2
+    assert "begun with finetune.epochs = 2" in capfd.readouterr().err
+    assert run_job("finetune", *words, "--resume") == 0
+    out, err = capfd.readouterr()
+    assert "epoch 1 of 2" not in err
+    folder = Path(out.splitlines()[0])
+    assert [f.name for f in (tmp_path / "models").iterdir()] == [folder.name]
+    check_version(folder, night, tiny_model)
+    assert not (Path(night.warehouse) / "checkpoints" / "trial").exists()
+    statuses = [row.status for row in night.read(RUNS).where("job = 'finetune'").collect()]
+    assert sorted(statuses) == ["failed"] * 3 + ["succeeded"]
+    assert run_job("finetune", *words, "--resume") == 1
+    assert "holds no unfinished training" in capfd.readouterr().err
+
+
+def check_version(folder: Path, store: Store, start: Path) -> None:
+    model = load_model(str(folder), ROOT)
+    assert folder.name == model.version
+    rows = store.read(TRAINING_SET).collect()
+    assert set(model.classes) == {row.article_type for row in rows}
+    assert set(model.heads["gender"]) <= {row.gender for row in rows}
+    trained = {row.product_id for row in rows if row.split == "train"}
+    assert set(map(int, (folder / "training_products.txt").read_text().split())) == trained
+    card = json.loads((folder / "model.json").read_text())
+    assert card["training"]["table"]["version"] == store.version(TRAINING_SET)
+    assert card["training"]["start"]["model_version"] == load_model(str(start), ROOT).version
+    assert card["training"]["settings"]["epochs"] == 2
+    assert model.metrics["validation_rows"] == len(rows) - len(trained)
+    assert 0 <= model.threshold <= 1
+    for name in ("curves.png", "confusion.png", "before_after.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+    readme = (folder / "README.md").read_text()
+    assert f"on {len(trained):,} products and validated on\n{len(rows) - len(trained):,}" in readme
+    assert f"| article type top1 | {model.metrics['article_type_top1']:.4g} |" in readme
+    lines = (folder / "per_class.csv").read_text().splitlines()
+    assert lines[0] == "name,rows,recall,precision"
+    assert len(lines) > 3
+
+
+def test_what_a_process_dies_of_is_told(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "initial.safetensors").write_bytes(b"something else")
+    blueprint = Blueprint("resnet18", STUDY, {"article_type": ("Ties",)})
+    job = Job(load().finetune, Snapshot("", 0, {}), blueprint, tmp_path, "0" * 64, 1, 1, "cpu")
+    with pytest.raises(
+        FashionrecError, match=r"^finetune: a process failed: .*initial.safetensors"
+    ):
+        launch(job)
+
+
+def test_tracking_without_mlflow_is_an_error_and_with_it_gets_each_epoch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking_of("r", {}) is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:/somewhere")
+    with pytest.raises(FashionrecError, match="mlflow is not installed"):
+        tracking_of("r", {})
+    (tmp_path / "mlflow.py").write_text(
+        "from contextlib import nullcontext\n"
+        "calls = []\n"
+        "def __getattr__(name):\n"
+        "    return lambda *a, **k: calls.append((name, a, k)) or nullcontext()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with tracked(tracking_of("r", {"epochs": 2})) as report:
+        report(0, {"loss": 1.5})
+    import mlflow  # type: ignore[import-not-found]
+
+    assert ("set_tracking_uri", ("file:/somewhere",), {}) in mlflow.calls
+    assert ("log_params", ({"epochs": 2},), {}) in mlflow.calls
+    assert mlflow.calls[-1] == ("log_metrics", ({"loss": 1.5},), {"step": 0})
