@@ -11,7 +11,7 @@ from fashionrec.store import Store
 def main(context: Context) -> None:
     """Embed the pictures of the warehouse."""
     store = Store(spark_session("embed"), context.warehouse)
-    with recorded(store, "embed") as run, run.step("embed"):
+    with recorded(store, "embed", lock=context.config.lock) as run, run.step("embed"):
         embed(store, current_model(store, context.config.model), context.config.embed, run)
 
 

@@ -11,7 +11,7 @@ from fashionrec.store import Store
 def main(context: Context) -> None:
     """Search the embeddings of the warehouse."""
     store = Store(spark_session("neighbours"), context.warehouse)
-    with recorded(store, "neighbours") as run, run.step("neighbours"):
+    with recorded(store, "neighbours", lock=context.config.lock) as run, run.step("neighbours"):
         neighbours(store, current_version(store), context.config.neighbours, run)
 
 

@@ -18,7 +18,7 @@ def main(context: Context) -> None:
     settings, options = context.config, context.options
     catalogue = context.catalogue or ensure_catalogue(context.sample, settings.sample)
     store = Store(spark_session("nightly"), context.warehouse)
-    with recorded(store, "nightly", options.run_id) as run:
+    with recorded(store, "nightly", options.run_id, settings.lock) as run:
         with run.step("ingest"):
             ingest(
                 store,
@@ -35,7 +35,7 @@ def main(context: Context) -> None:
         with run.step("neighbours"):
             neighbours(store, model.version, settings.neighbours, run)
         with run.step("publish"):
-            publish(store, model.version, run)
+            publish(store, model.version, settings, run, allow_removal=options.allow_removal)
     print_summary(store, run, catalogue)
 
 

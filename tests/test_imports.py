@@ -38,7 +38,9 @@ NUMERICAL = [
     "neighbours/topk",
     "lookup",
     "read",
+    "lock",
     "sample/__init__",
+    "status",
     "tables",
     "urls",
 ]

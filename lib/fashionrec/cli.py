@@ -69,10 +69,15 @@ def add_ingest_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the jobs that ingest."""
     parser.add_argument("--run-id", help="name of the run; given again, it is the same run")
     parser.add_argument("--verify", action="store_true", help="read every file, changed or not")
+    add_removal_option(parser)
+
+
+def add_removal_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option of the jobs that refuse a catalogue which lost too much."""
     parser.add_argument(
         "--allow-removal",
         action="store_true",
-        help="go on though more than ingest.max_removed_share of the catalogue is gone",
+        help="go on though a larger share of the products is gone than settings allow",
     )
 
 

@@ -123,6 +123,20 @@ class NeighbourSettings(_Settings):
     lists: dict[ListName, ListSettings]
 
 
+class LockSettings(_Settings):
+    """[lock]: what a run does where another one holds the warehouse."""
+
+    wait_seconds: float = Field(ge=0)
+    dead_after_seconds: float = Field(gt=60)
+
+
+class AuditSettings(_Settings):
+    """[audits.RULE]: the most that is let through, and what happens past it."""
+
+    limit: float = Field(ge=0)
+    severity: Literal["refuse", "warn", "off"]
+
+
 class Config(_Settings):
     """All settings."""
 
@@ -134,6 +148,8 @@ class Config(_Settings):
     fetch: FetchSettings
     embed: EmbedSettings
     neighbours: NeighbourSettings
+    audits: dict[str, AuditSettings]
+    lock: LockSettings
 
 
 def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:

@@ -4,15 +4,22 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pyarrow.dataset as ds
+
+from fashionrec.config import LockSettings
 from fashionrec.errors import FashionrecError
+from fashionrec.lock import locked
 from fashionrec.store import Store
 from fashionrec.tables import RUNS
 
 log = logging.getLogger(__name__)
+
+_WITHOUT_LOCK = ["finetune", "evaluate"]  # they run beside a night, and only read what it writes
 
 
 @dataclass
@@ -26,6 +33,7 @@ class Run:
     counts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     model_version: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -35,6 +43,11 @@ class Run:
         yield
         self.seconds[name] = time.monotonic() - began
         log.info("%s: done in %.1f s", name, self.seconds[name])
+
+    def warn(self, step: str, warning: str) -> None:
+        """Record something that a person should look at, and say it on the log."""
+        self.warnings.append(f"{step}: {warning}")
+        log.warning("%s: %s", step, warning)
 
     def count(self, step: str, **counts: int) -> None:
         """Record what a step counted, and say it on the log."""
@@ -50,19 +63,40 @@ def new_run_id() -> str:
 
 
 @contextmanager
-def recorded(store: Store, job: str, run_id: str | None = None) -> Iterator[Run]:
-    """Run a job's steps between two records in `runs`: 'running', then how it ended."""
-    store.create_missing()
-    run = Run(run_id or new_run_id(), job, datetime.now(UTC), store.versions())
-    log.info("run %s of %s in %s", run.run_id, job, store.warehouse)
-    _write(store, run, "running")
-    try:
-        yield run
-    except BaseException as error:  # Ctrl-C as well: the record must not stay 'running'
-        status = error.run_status if isinstance(error, FashionrecError) else "failed"
-        _write(store, run, status, message=str(error) or type(error).__name__)
-        raise
-    _write(store, run, "succeeded")
+def recorded(
+    store: Store, job: str, run_id: str | None = None, lock: LockSettings | None = None
+) -> Iterator[Run]:
+    """Run a job's steps between two records in `runs`: 'running', then how it ended.
+
+    With `lock` it holds the warehouse meanwhile, and calls runs that died in it 'abandoned'.
+
+    Raises:
+        HeldError: another run holds the warehouse.
+    """
+    run_id = run_id or new_run_id()
+    with locked(Path(store.warehouse), run_id, lock) if lock else nullcontext():
+        store.create_missing()
+        if lock:
+            _abandon_the_dead(store, run_id)
+        run = Run(run_id, job, datetime.now(UTC), store.versions())
+        log.info("run %s of %s in %s", run.run_id, job, store.warehouse)
+        _write(store, run, "running")
+        try:
+            yield run
+        except BaseException as error:  # Ctrl-C as well: the record must not stay 'running'
+            status = error.run_status if isinstance(error, FashionrecError) else "failed"
+            _write(store, run, status, message=str(error) or type(error).__name__)
+            raise
+        _write(store, run, "succeeded", message="; ".join(run.warnings) or None)
+
+
+def _abandon_the_dead(store: Store, run_id: str) -> None:
+    """Give runs that hold no lock, and yet are 'running', their end."""
+    running = (ds.field("status") == "running") & ~ds.field("job").isin(_WITHOUT_LOCK)
+    for row in store.scan(RUNS, RUNS.names, running).to_table().to_pylist():
+        if row["run_id"] != run_id:
+            log.warning("run %s of %s was killed: it is abandoned", row["run_id"], row["job"])
+            store.put(RUNS, row | {"status": "abandoned", "message": "killed before its end"})
 
 
 def _write(store: Store, run: Run, status: str, message: str | None = None) -> None:
