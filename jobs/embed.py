@@ -1,6 +1,6 @@
 """Write an embedding and a predicted class for each picture that the model has not seen."""
 
-from fashionrec.cli import Context, run_job
+from fashionrec.cli import Context, add_run_options, run_job
 from fashionrec.embed.embed import embed
 from fashionrec.models import current_model
 from fashionrec.runs import recorded
@@ -11,9 +11,9 @@ from fashionrec.store import Store
 def main(context: Context) -> None:
     """Embed the pictures of the warehouse."""
     store = Store(spark_session("embed"), context.warehouse)
-    with recorded(store, "embed", lock=context.config.lock) as run, run.step("embed"):
+    with recorded(store, "embed", **context.run_options) as run, run.step("embed"):
         embed(store, current_model(store, context.config.model), context.config.embed, run)
 
 
 if __name__ == "__main__":
-    run_job(__doc__, main)
+    run_job(__doc__, main, add_run_options)

@@ -18,7 +18,7 @@ def main(context: Context) -> None:
     settings, options = context.config, context.options
     catalogue = context.catalogue or ensure_catalogue(context.sample, settings.sample)
     store = Store(spark_session("nightly"), context.warehouse)
-    with recorded(store, "nightly", options.run_id, settings.lock) as run:
+    with recorded(store, "nightly", **context.run_options) as run:
         with run.step("ingest"):
             ingest(
                 store,
@@ -36,7 +36,8 @@ def main(context: Context) -> None:
             neighbours(store, model.version, settings.neighbours, run)
         with run.step("publish"):
             publish(store, model.version, settings, run, allow_removal=options.allow_removal)
-    print_summary(store, run, catalogue)
+    if not options.json:
+        print_summary(store, run, catalogue)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import argparse
 
-from fashionrec.cli import Context, add_removal_option, run_job
+from fashionrec.cli import Context, add_removal_option, add_run_options, run_job
 from fashionrec.models import current_version
 from fashionrec.publish import publish
 from fashionrec.runs import recorded
@@ -12,6 +12,7 @@ from fashionrec.store import Store
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this job alone."""
+    add_run_options(parser)
     add_removal_option(parser)
     parser.add_argument("--resume", action="store_true", help="end the hold that a rollback began")
 
@@ -19,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(context: Context) -> None:
     """Publish the neighbours of the warehouse."""
     options, store = context.options, Store(spark_session("publish"), context.warehouse)
-    with recorded(store, "publish", lock=context.config.lock) as run, run.step("publish"):
+    with recorded(store, "publish", **context.run_options) as run, run.step("publish"):
         publish(
             store,
             current_version(store),

@@ -2,7 +2,7 @@
 
 import argparse
 
-from fashionrec.cli import Context, run_job
+from fashionrec.cli import Context, add_run_options, run_job
 from fashionrec.rollback import roll_back
 from fashionrec.runs import recorded
 from fashionrec.session import spark_session
@@ -11,15 +11,17 @@ from fashionrec.store import Store
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this job alone."""
+    add_run_options(parser)
     parser.add_argument("--to", metavar="RUN", help="its run; left out: the night before")
 
 
 def main(context: Context) -> None:
     """Roll the published table back, and nothing else."""
     store = Store(spark_session("rollback"), context.warehouse)
-    with recorded(store, "rollback", lock=context.config.lock):
+    with recorded(store, "rollback", **context.run_options):
         night = roll_back(store, context.options.to)
-    print(f"recommendations are those of {night} until publish --resume")
+    if not context.options.json:
+        print(f"recommendations are those of {night} until publish --resume")
 
 
 if __name__ == "__main__":

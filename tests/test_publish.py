@@ -1,5 +1,6 @@
 """Write, audit, publish; and back again."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,24 @@ def test_a_broken_night_is_refused_and_yesterdays_table_stays(
         in (str(told["message"]))
     )
     assert "recommendations stay as they were" in capsys.readouterr().err
+
+
+def test_the_record_as_a_line_of_json(
+    night: Store, run_job: RunJob, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--warehouse", night.warehouse, "--json", "--run-id", "again")
+    assert run_job("publish", *options) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["run_id"], record["status"]) == ("again", "succeeded")
+    assert record["counts"] == {"publish.rows_changed": 0}
+    change_neighbours(night, "neighbour_id", "product_id")
+    assert run_job("publish", *options) == 3
+    record = json.loads(capsys.readouterr().out)
+    assert record["status"] == "refused"
+    assert record["message"].startswith("recommendations stay as they were: ")
+    assert [row.status for row in night.read(RUNS).where("run_id = 'again'").collect()] == [
+        "refused"
+    ]
 
 
 def test_a_rule_may_only_warn(night: Store, run_job: RunJob) -> None:

@@ -1,5 +1,6 @@
 """The record of a run: its steps on the screen, its counts and seconds in the table `runs`."""
 
+import json
 import logging
 import secrets
 import time
@@ -8,6 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow.dataset as ds
 
@@ -64,11 +66,16 @@ def new_run_id() -> str:
 
 @contextmanager
 def recorded(
-    store: Store, job: str, run_id: str | None = None, lock: LockSettings | None = None
+    store: Store,
+    job: str,
+    run_id: str | None = None,
+    lock: LockSettings | None = None,
+    as_json: bool = False,
 ) -> Iterator[Run]:
     """Run a job's steps between two records in `runs`: 'running', then how it ended.
 
-    With `lock` it holds the warehouse meanwhile, and calls runs that died in it 'abandoned'.
+    With `lock` it holds the warehouse meanwhile, and calls runs that died in it 'abandoned'. With
+    `as_json` the second record is printed to stdout as a line of JSON.
 
     Raises:
         HeldError: another run holds the warehouse.
@@ -85,9 +92,9 @@ def recorded(
             yield run
         except BaseException as error:  # Ctrl-C as well: the record must not stay 'running'
             status = error.run_status if isinstance(error, FashionrecError) else "failed"
-            _write(store, run, status, message=str(error) or type(error).__name__)
+            _end(store, run, status, str(error) or type(error).__name__, as_json)
             raise
-        _write(store, run, "succeeded", message="; ".join(run.warnings) or None)
+        _end(store, run, "succeeded", "; ".join(run.warnings) or None, as_json)
 
 
 def _abandon_the_dead(store: Store, run_id: str) -> None:
@@ -99,7 +106,13 @@ def _abandon_the_dead(store: Store, run_id: str) -> None:
             store.put(RUNS, row | {"status": "abandoned", "message": "killed before its end"})
 
 
-def _write(store: Store, run: Run, status: str, message: str | None = None) -> None:
+def _end(store: Store, run: Run, status: str, message: str | None, as_json: bool) -> None:
+    row = _write(store, run, status, message)
+    if as_json:
+        print(json.dumps(row, default=str), flush=True)
+
+
+def _write(store: Store, run: Run, status: str, message: str | None = None) -> dict[str, Any]:
     written = {
         name: version
         for name, version in store.versions().items()
@@ -119,3 +132,4 @@ def _write(store: Store, run: Run, status: str, message: str | None = None) -> N
         "message": message,
     }
     store.put(RUNS, row)
+    return row
