@@ -8,7 +8,7 @@ venv=$root/.venv
 python=$venv/bin/python
 jars=$root/.jars
 delta_package=io.delta:delta-spark_2.13:4.0.1
-plain_jobs=" lookup make_sample "   # these need no JVM
+plain_jobs=" lookup make_sample status "   # these need no JVM
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $1"; exit "${2:-1}"; }
@@ -23,6 +23,8 @@ Usage: ./spark-submit.sh JOB [options]
   finetune            train a new model version on the tables
   evaluate [MODEL]    judge a model folder beside the current model; writes a report
   promote MODEL       make it the current model, if it is not worse
+  rollback            put the night before back (--to RUN: an earlier one)
+  status              the last runs, and whether the published table is fresh (exit 4: it is not)
   lookup PRODUCT_ID   a product's published neighbours
   sql "SELECT ..."    query the tables
   make-sample         draw the sample catalogue

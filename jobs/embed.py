@@ -1,6 +1,6 @@
 """Write an embedding and a predicted class for each picture that the model has not seen."""
 
-from fashionrec.cli import Context, run_job
+from fashionrec.cli import Context, add_run_options, run_job
 from fashionrec.embed.devices import check_devices
 from fashionrec.embed.embed import embed
 from fashionrec.models import current_model
@@ -13,10 +13,10 @@ def main(context: Context) -> None:
     """Embed the pictures of the warehouse."""
     settings = context.config
     store = Store(spark_session("embed"), context.warehouse)
-    with recorded(store, "embed") as run, run.step("embed"):
+    with recorded(store, "embed", **context.run_options) as run, run.step("embed"):
         check_devices(store.spark, settings.embed)
         embed(store, current_model(store, settings.model), settings.embed, run)
 
 
 if __name__ == "__main__":
-    run_job(__doc__, main)
+    run_job(__doc__, main, add_run_options)

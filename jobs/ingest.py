@@ -14,7 +14,7 @@ def main(context: Context) -> None:
         raise UsageError("ingest needs a catalogue: give its folder with --catalogue")
     store = Store(spark_session("ingest"), context.warehouse)
     options = context.options
-    with recorded(store, "ingest", options.run_id) as run, run.step("ingest"):
+    with recorded(store, "ingest", **context.run_options) as run, run.step("ingest"):
         ingest(
             store,
             context.catalogue,

@@ -1,6 +1,6 @@
 """Find every product's most similar products from the embeddings of the current model."""
 
-from fashionrec.cli import Context, run_job
+from fashionrec.cli import Context, add_run_options, run_job
 from fashionrec.embed.embed import require_complete
 from fashionrec.models import current_version
 from fashionrec.neighbours.neighbours import neighbours
@@ -12,11 +12,11 @@ from fashionrec.store import Store
 def main(context: Context) -> None:
     """Search the embeddings of the warehouse."""
     store = Store(spark_session("neighbours"), context.warehouse)
-    with recorded(store, "neighbours") as run, run.step("neighbours"):
+    with recorded(store, "neighbours", **context.run_options) as run, run.step("neighbours"):
         version = current_version(store)
         require_complete(store, version)
         neighbours(store, version, context.config.neighbours, run)
 
 
 if __name__ == "__main__":
-    run_job(__doc__, main)
+    run_job(__doc__, main, add_run_options)

@@ -20,7 +20,7 @@ def main(context: Context) -> None:
     settings, options = context.config, context.options
     catalogue = context.catalogue or ensure_catalogue(context.sample, settings.sample)
     store = Store(spark_session("nightly"), context.warehouse)
-    with recorded(store, "nightly", options.run_id) as run:
+    with recorded(store, "nightly", **context.run_options) as run:
         check_devices(store.spark, settings.embed)
         with run.step("ingest"):
             ingest(
@@ -38,9 +38,10 @@ def main(context: Context) -> None:
         with run.step("neighbours"):
             neighbours(store, model.version, settings.neighbours, run)
         with run.step("publish"):
-            publish(store, model.version, run)
+            publish(store, model.version, settings, run, allow_removal=options.allow_removal)
             warn_of_slices(store, settings.evaluate, run)
-    print_summary(store, run, catalogue)
+    if not options.json:
+        print_summary(store, run, catalogue)
 
 
 if __name__ == "__main__":

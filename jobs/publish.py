@@ -1,6 +1,8 @@
-"""Publish the neighbours as the table `recommendations`, in one commit."""
+"""Audit the neighbours and publish them as the table `recommendations`, in one commit."""
 
-from fashionrec.cli import Context, run_job
+import argparse
+
+from fashionrec.cli import Context, add_removal_option, add_run_options, run_job
 from fashionrec.models import current_version
 from fashionrec.publish import publish
 from fashionrec.runs import recorded
@@ -8,12 +10,26 @@ from fashionrec.session import spark_session
 from fashionrec.store import Store
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this job alone."""
+    add_run_options(parser)
+    add_removal_option(parser)
+    parser.add_argument("--resume", action="store_true", help="end the hold that a rollback began")
+
+
 def main(context: Context) -> None:
     """Publish the neighbours of the warehouse."""
-    store = Store(spark_session("publish"), context.warehouse)
-    with recorded(store, "publish") as run, run.step("publish"):
-        publish(store, current_version(store), run)
+    options, store = context.options, Store(spark_session("publish"), context.warehouse)
+    with recorded(store, "publish", **context.run_options) as run, run.step("publish"):
+        publish(
+            store,
+            current_version(store),
+            context.config,
+            run,
+            allow_removal=options.allow_removal,
+            resume=options.resume,
+        )
 
 
 if __name__ == "__main__":
-    run_job(__doc__, main)
+    run_job(__doc__, main, add_options)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Any
 
 from fashionrec import config
 from fashionrec.config import Config
@@ -40,6 +41,12 @@ class Context:
         """The folder of the sample catalogue."""
         return config.resolve(self.config.sample.folder)
 
+    @property
+    def run_options(self) -> dict[str, Any]:
+        """What a run that writes to the warehouse is recorded and locked with."""
+        options = self.options
+        return {"run_id": options.run_id, "as_json": options.json, "lock": self.config.lock}
+
 
 def run_job(
     description: str | None,
@@ -65,14 +72,29 @@ def run_job(
         _leave(f"{_last_line(error)} (stack trace: {_log_file()})", 1)
 
 
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the jobs that write to the warehouse."""
+    parser.add_argument("--run-id", help="name of the run; given again, it is the same run")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the run's record as one line of JSON, and no more",
+    )
+
+
 def add_ingest_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the jobs that ingest."""
-    parser.add_argument("--run-id", help="name of the run; given again, it is the same run")
+    add_run_options(parser)
     parser.add_argument("--verify", action="store_true", help="read every file, changed or not")
+    add_removal_option(parser)
+
+
+def add_removal_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option of the jobs that refuse a catalogue which lost too much."""
     parser.add_argument(
         "--allow-removal",
         action="store_true",
-        help="go on though more than ingest.max_removed_share of the catalogue is gone",
+        help="go on though a larger share of the products is gone than settings allow",
     )
 
 

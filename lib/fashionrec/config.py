@@ -19,7 +19,14 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from fashionrec.errors import UsageError
-from fashionrec.settings import EvaluateSettings, FinetuneSettings, PromoteSettings, Settings
+from fashionrec.settings import (
+    AuditSettings,
+    EvaluateSettings,
+    FinetuneSettings,
+    LockSettings,
+    PromoteSettings,
+    Settings,
+)
 
 DEFAULTS = Path(__file__).parent / "conf" / "default.toml"
 _LISTS = ("neighbours", "lists")
@@ -137,6 +144,8 @@ class Config(Settings):
     finetune: FinetuneSettings
     evaluate: EvaluateSettings
     promote: PromoteSettings
+    audits: dict[str, AuditSettings]
+    lock: LockSettings
 
 
 def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:

@@ -27,3 +27,15 @@ class FetchError(FashionrecError):
 
 class UnreachableError(FetchError):
     """A host that was not found, could not be connected to, or took too long."""
+
+
+class StaleError(FashionrecError):
+    """What is published is older than asked for. Exit status 4."""
+
+    exit_status = 4
+
+
+class HeldError(FashionrecError):
+    """Another run holds the warehouse. Exit status 5."""
+
+    exit_status = 5

@@ -1,14 +1,20 @@
 """The step `publish`: `recommendations`, ready to look up, in one atomic commit."""
 
 import logging
+from collections.abc import Iterable
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from fashionrec.audits import Broken, Night, audit
+from fashionrec.config import Config
 from fashionrec.errors import RefusedError
 from fashionrec.runs import Run
 from fashionrec.store import Store
-from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS, RECOMMENDATIONS
+from fashionrec.tables import EMBEDDINGS, FILES, NEIGHBOURS, PRODUCTS, RECOMMENDATIONS
+
+HELD = "held"  # in the state of `recommendations`: the run that they were rolled back to
 
 log = logging.getLogger(__name__)
 
@@ -22,20 +28,82 @@ _TOLD = {
 }
 
 
-def publish(store: Store, model_version: str, run: Run) -> None:
-    """Bring `recommendations` up to date; a row keeps the run that last changed it."""
+def publish(
+    store: Store,
+    model_version: str,
+    settings: Config,
+    run: Run,
+    *,
+    allow_removal: bool = False,
+    resume: bool = False,
+) -> None:
+    """Audit the lists, then bring `recommendations` up to date in one commit.
+
+    A row keeps the run that last changed it. A table that was rolled back stays as it is, unless
+    `resume`.
+
+    Raises:
+        RefusedError: an audit found what must not be published; nothing was written.
+    """
     read = {table.name: store.version(table) for table in (NEIGHBOURS, PRODUCTS, EMBEDDINGS)}
     state = {"model_version": model_version, "read": read}
-    if store.state(RECOMMENDATIONS) == state:
+    last = store.state(RECOMMENDATIONS)
+    if HELD in last and not resume:
+        run.warn("publish", f"{last[HELD]} was rolled back to, and stays until publish --resume")
+    elif last == state:
         log.info("publish: nothing has changed")
-        run.count("publish", rows_changed=0)
+    else:
+        run.count("publish", rows_changed=_publish(store, state, settings, run, allow_removal))
         return
-    _require_lists_of(store, model_version)
-    neighbours = store.read(NEIGHBOURS)
-    told = _told(store, model_version)
-    rows = recommendations(neighbours, told, run.run_id)
+    run.count("publish", rows_changed=0)
+
+
+def _publish(
+    store: Store, state: dict[str, Any], settings: Config, run: Run, allow_removal: bool
+) -> int:
+    _require_lists_of(store, state["model_version"])
+    told = _told(store, state["model_version"])
+    rows = recommendations(store.read(NEIGHBOURS), told, run.run_id).persist()
+    rules = dict(settings.audits)
+    if allow_removal:
+        rules["removed"] = rules["removed"].model_copy(update={"severity": "off"})
+    _judge(audit(_night(store, rows, state["model_version"], settings.neighbours.k), rules), run)
     written = store.sync(RECOMMENDATIONS, rows, ignore=["run_id"], state=state)
-    run.count("publish", rows_changed=written.total)
+    rows.unpersist()
+    return written.total
+
+
+def _night(store: Store, rows: DataFrame, model_version: str, k: int) -> Night:
+    of_model = F.col("model_version") == model_version
+    counts = store.state(FILES).get("counts", {})
+    first = store.is_empty(RECOMMENDATIONS)
+    return Night(
+        rows=rows,
+        neighbours=store.read(NEIGHBOURS),
+        products=store.read(PRODUCTS),
+        embedded=store.read(EMBEDDINGS).where(of_model).select("product_id"),
+        published=None if first else store.read(RECOMMENDATIONS),
+        model_version=model_version,
+        lines=counts.get("lines", 0),
+        rejected_lines=counts.get("rejected_lines", 0),
+        k=k,
+    )
+
+
+def _judge(broken: Iterable[Broken], run: Run) -> None:
+    """Warn of what a rule only warns of, and refuse the rest together.
+
+    Raises:
+        RefusedError: naming each rule, its value, its limit and what breaks it.
+    """
+    refused = []
+    for rule in broken:
+        if rule.setting.severity == "refuse":
+            refused.append(str(rule))
+        else:
+            run.warn("publish", str(rule))
+    if refused:
+        raise RefusedError(f"recommendations stay as they were: {'; '.join(refused)}")
 
 
 def _require_lists_of(store: Store, model_version: str) -> None:

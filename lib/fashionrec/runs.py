@@ -1,18 +1,27 @@
 """The record of a run: its steps on the screen, its counts and seconds in the table `runs`."""
 
+import json
 import logging
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
 
 from fashionrec.errors import FashionrecError
+from fashionrec.lock import locked
+from fashionrec.settings import LockSettings
 from fashionrec.store import Store
 from fashionrec.tables import RUNS
 
 log = logging.getLogger(__name__)
+
+_WITHOUT_LOCK = ["finetune", "evaluate"]  # they run beside a night, and only read what it writes
 
 
 @dataclass
@@ -62,22 +71,54 @@ def new_run_id() -> str:
 
 
 @contextmanager
-def recorded(store: Store, job: str, run_id: str | None = None) -> Iterator[Run]:
-    """Run a job's steps between two records in `runs`: 'running', then how it ended."""
-    store.create_missing()
-    run = Run(run_id or new_run_id(), job, datetime.now(UTC), store.versions())
-    log.info("run %s of %s in %s", run.run_id, job, store.warehouse)
-    _write(store, run, "running")
-    try:
-        yield run
-    except BaseException as error:  # Ctrl-C as well: the record must not stay 'running'
-        status = error.run_status if isinstance(error, FashionrecError) else "failed"
-        _write(store, run, status, str(error) or type(error).__name__)
-        raise
-    _write(store, run, "succeeded")
+def recorded(
+    store: Store,
+    job: str,
+    run_id: str | None = None,
+    lock: LockSettings | None = None,
+    as_json: bool = False,
+) -> Iterator[Run]:
+    """Run a job's steps between two records in `runs`: 'running', then how it ended.
+
+    With `lock` it holds the warehouse meanwhile, and calls runs that died in it 'abandoned'. With
+    `as_json` the second record is printed to stdout as a line of JSON.
+
+    Raises:
+        HeldError: another run holds the warehouse.
+    """
+    run_id = run_id or new_run_id()
+    with locked(Path(store.warehouse), run_id, lock) if lock else nullcontext():
+        store.create_missing()
+        if lock:
+            _abandon_the_dead(store, run_id)
+        run = Run(run_id, job, datetime.now(UTC), store.versions())
+        log.info("run %s of %s in %s", run.run_id, job, store.warehouse)
+        _write(store, run, "running")
+        try:
+            yield run
+        except BaseException as error:  # Ctrl-C as well: the record must not stay 'running'
+            status = error.run_status if isinstance(error, FashionrecError) else "failed"
+            _end(store, run, as_json, status, str(error) or type(error).__name__)
+            raise
+        _end(store, run, as_json, "succeeded")
 
 
-def _write(store: Store, run: Run, status: str, *errors: str) -> None:
+def _abandon_the_dead(store: Store, run_id: str) -> None:
+    """Give runs that hold no lock, and yet are 'running', their end."""
+    running = (ds.field("status") == "running") & ~ds.field("job").isin(_WITHOUT_LOCK)
+    for row in store.scan(RUNS, RUNS.names, running).to_table().to_pylist():
+        if row["run_id"] != run_id:
+            log.warning("run %s of %s was killed: it is abandoned", row["run_id"], row["job"])
+            store.put(RUNS, row | {"status": "abandoned", "message": "killed before its end"})
+
+
+def _end(store: Store, run: Run, as_json: bool, status: str, *errors: str) -> None:
+    row = _write(store, run, status, *errors)
+    if as_json:
+        print(json.dumps(row, default=str), flush=True)
+
+
+def _write(store: Store, run: Run, status: str, *errors: str) -> dict[str, Any]:
     written = {
         name: version
         for name, version in store.versions().items()
@@ -97,3 +138,4 @@ def _write(store: Store, run: Run, status: str, *errors: str) -> None:
         "message": "; ".join([*errors, *run.warnings, *run.notes]) or None,
     }
     store.put(RUNS, row)
+    return row

@@ -79,3 +79,17 @@ class PromoteSettings(Settings):
     """[promote]: when a model version may become the current one."""
 
     tolerance: float = Field(ge=0, le=1)
+
+
+class LockSettings(Settings):
+    """[lock]: what a run does where another one holds the warehouse."""
+
+    wait_seconds: float = Field(ge=0)
+    dead_after_seconds: float = Field(gt=60)
+
+
+class AuditSettings(Settings):
+    """[audits.RULE]: the most that is let through, and what happens past it."""
+
+    limit: float = Field(ge=0)
+    severity: Literal["refuse", "warn", "off"]

@@ -15,6 +15,8 @@ import deltalake
 import pyarrow as pa
 import pyarrow.dataset as ds
 from delta.tables import DeltaTable
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StructType
@@ -139,6 +141,22 @@ class Store:
     def count(self, table: Table, where: ds.Expression | None = None) -> int:
         """Return the number of rows, without Spark."""
         return int(dataset_of(self.path(table)).count_rows(filter=where))
+
+    def restore(self, table: Table, version: int, state: dict[str, Any]) -> None:
+        """Make the table what it was at a version, in one commit.
+
+        Raises:
+            FashionrecError: its files have been cleaned up.
+        """
+        target = DeltaTable.forPath(self.spark, self.path(table))
+        try:
+            with self._committing(state):
+                target.restoreToVersion(version)
+        except (Py4JJavaError, PySparkException) as error:
+            raise FashionrecError(
+                f"{self.path(table)}: version {version} can no longer be restored: its files have "
+                "been cleaned up"
+            ) from error
 
     def mark(self, table: Table, state: dict[str, Any]) -> None:
         """Commit a state alone, where the last one differs and there was nothing to write."""

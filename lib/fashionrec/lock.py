@@ -1,0 +1,123 @@
+"""One writing run per warehouse: a lock file that tells who holds it.
+
+A run that was killed leaves its lock behind. On this host that is seen at once, by process id and
+start time; a run on another host shows that it lives by renewing the file's modification time.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+import psutil
+
+from fashionrec.errors import HeldError
+from fashionrec.settings import LockSettings
+
+log = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_RENEWALS = 30.0
+_SECONDS_BETWEEN_TRIES = 1.0
+_SAME_START = 1.0  # seconds: the operating system's clock of starts is coarse
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a warehouse; `started` is the process' start, in seconds since 1970."""
+
+    run_id: str
+    host: str
+    pid: int
+    started: float
+
+
+@contextmanager
+def locked(warehouse: Path, run_id: str, settings: LockSettings) -> Iterator[None]:
+    """Hold the warehouse; wait for another run at most `wait_seconds`.
+
+    Raises:
+        HeldError: another run holds it.
+    """
+    path = warehouse / "_lock"
+    warehouse.mkdir(parents=True, exist_ok=True)
+    me = Holder(run_id, socket.gethostname(), os.getpid(), psutil.Process().create_time())
+    _acquire(path, me, settings)
+    done = Event()
+    renewing = Thread(target=_renew, args=(path, done), name="lock", daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        done.set()
+        renewing.join()
+        _release(path, me)
+
+
+def _acquire(path: Path, me: Holder, settings: LockSettings) -> None:
+    deadline = time.monotonic() + settings.wait_seconds
+    while (holder := _try(path, me, settings)) is not None:
+        if time.monotonic() >= deadline:
+            raise HeldError(
+                f"{path.parent}: run {holder.run_id} on {holder.host} (process {holder.pid}) holds "
+                "this warehouse: wait for it, or let lock.wait_seconds be longer"
+            )
+        log.info("waiting for run %s on %s", holder.run_id, holder.host)
+        time.sleep(_SECONDS_BETWEEN_TRIES)
+
+
+def _try(path: Path, me: Holder, settings: LockSettings) -> Holder | None:
+    """Take the lock and return None, or return its holder."""
+    with _alone(path):
+        holder = _read(path)
+        if holder is not None and _lives(holder, path, settings):
+            return holder
+        if holder is not None:
+            log.warning("run %s is dead: taking its lock over", holder.run_id)
+        path.write_text(json.dumps(asdict(me)))
+    return None
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Look at the lock and change it in one step; the operating system ends this with a process."""
+    with path.with_name("_lock.guard").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+
+
+def _read(path: Path) -> Holder | None:
+    """Return who holds the lock; None where nobody does, or a killed run left half a record."""
+    try:
+        return Holder(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _lives(holder: Holder, path: Path, settings: LockSettings) -> bool:
+    if holder.host != socket.gethostname():
+        return time.time() - path.stat().st_mtime < settings.dead_after_seconds
+    try:
+        process = psutil.Process(holder.pid)
+        zombie = process.status() == psutil.STATUS_ZOMBIE
+        return not zombie and abs(process.create_time() - holder.started) < _SAME_START
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _renew(path: Path, done: Event) -> None:
+    while not done.wait(_SECONDS_BETWEEN_RENEWALS):
+        with suppress(OSError):
+            os.utime(path)
+
+
+def _release(path: Path, me: Holder) -> None:
+    with _alone(path):
+        if _read(path) == me:
+            path.unlink()
