@@ -19,23 +19,16 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, StructType
 
 from fashionrec import tables
 from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
+from fashionrec.creation import create_or_check
 from fashionrec.errors import FashionrecError
 from fashionrec.read import dataset_of
 from fashionrec.session import with_properties
 from fashionrec.tables import Table
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
-
-# Any Delta reader can read these tables: neither deletion vectors nor column mapping.
-_PROPERTIES = {
-    "delta.enableChangeDataFeed": "true",
-    "delta.enableDeletionVectors": "false",
-    "delta.columnMapping.mode": "none",
-}
 
 # Operations that leave the rows as they are.
 _UPKEEP = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT"}
@@ -63,15 +56,7 @@ class Store:
             FashionrecError: a folder of the warehouse holds something else than our table.
         """
         for table in needed:
-            if self.exists(table):
-                self._check_columns(table)
-            elif Path(self.path(table)).exists() and any(Path(self.path(table)).iterdir()):
-                raise FashionrecError(
-                    f"{self.path(table)}: is not a Delta table, so this is no warehouse of ours: "
-                    "give another folder with --warehouse"
-                )
-            else:
-                self._create(table)
+            create_or_check(self.path(table), table)
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """Return the table as it is now, or as it was at a version."""
@@ -256,28 +241,6 @@ class Store:
                 .whenMatchedUpdate(set=values)  # type: ignore[arg-type]
                 .whenNotMatchedInsert(f"new.{CHANGE} <> 'delete'", values)  # type: ignore[arg-type]
                 .execute()
-            )
-
-    def _create(self, table: Table) -> None:
-        schema = StructType()
-        for column in table.columns:
-            kind, nullable = DataType.fromDDL(column.type), column.name not in table.key
-            schema.add(column.name, kind, nullable, {"comment": column.comment})
-        # By delta-rs, as in `put`: Spark takes most of a second per table.
-        deltalake.DeltaTable.create(
-            self.path(table),
-            deltalake.Schema.from_json(schema.json()),
-            mode="ignore",
-            description=table.comment,
-            configuration=_PROPERTIES,
-        )
-
-    def _check_columns(self, table: Table) -> None:
-        found = [field.name for field in self._snapshot(table).schema().fields]
-        if found != table.names:
-            raise FashionrecError(
-                f"{self.path(table)}: has the columns {found}, this version of fashionrec needs "
-                f"{table.names}: give another folder with --warehouse"
             )
 
     def _snapshot(self, table: Table) -> deltalake.DeltaTable:
