@@ -3,11 +3,15 @@
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import cycle, islice, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from pyspark.sql import SparkSession
 
 from fashionrec.benchmark.report import Figures, peak_memory, seconds_of
 from fashionrec.cli import Context
@@ -23,6 +27,10 @@ from fashionrec.tables import IMAGES
 
 SIZE = 44_441  # pictures of the whole catalogue that the study used
 _LOOP_PROCESSES = 2
+_EMPTY_JOB = """
+from fashionrec.session import spark_session
+spark_session("empty").range(10).count()
+"""
 
 
 def run(context: Context) -> Figures:
@@ -60,6 +68,7 @@ def _measured(config: Config, catalogue: Path, folder: Path, size: int) -> Figur
     figures: Figures = {"benchmark": "ingest", "files": size, "cores": os.cpu_count()}
     _warm_up(config, Store(spark, folder / "warm"), folder)
     paths = sorted(str(path) for path in (catalogue / "images").iterdir())
+    figures["empty_job_s"] = seconds_of(lambda: _empty_job(spark))
     figures["loop_read_hash_s"] = seconds_of(lambda: _plain_loop(paths, _read_and_hash))
     figures["loop_read_hash_decode_s"] = seconds_of(lambda: _plain_loop(paths, _read_and_decode))
     store = Store(spark, folder / "warehouse")
@@ -79,6 +88,16 @@ def _measured(config: Config, catalogue: Path, folder: Path, size: int) -> Figur
     figures["first_to_loop_and_delta"] = figures["first_s"] / bound
     figures["binary_file_to_first"] = figures["binary_file_s"] / figures["first_s"]
     return figures
+
+
+def _empty_job(spark: SparkSession) -> None:
+    """Start a JVM and a session, count ten rows, and end: what any job costs."""
+    options = f"--master {spark.conf.get('spark.master')} --jars {spark.conf.get('spark.jars')}"
+    attached = ("PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET")  # to this very JVM
+    environment = {name: value for name, value in os.environ.items() if name not in attached}
+    environment["PYSPARK_SUBMIT_ARGS"] = f"{options} pyspark-shell"
+    command = [sys.executable, "-c", _EMPTY_JOB]
+    subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
 
 
 def _warm_up(config: Config, store: Store, folder: Path) -> None:
