@@ -221,7 +221,7 @@ def test_recall_of_lists_that_were_kept(store: Store, spark: SparkSession) -> No
 def test_a_lost_member_is_replaced_from_the_reserve(store: Store, spark: SparkSession) -> None:
     put_many(store, spark, 60)
     search(store)
-    assert store.read(RESERVES).count() == 300
+    assert store.read(RESERVES).count() == 60 * DEFAULTS.reserve
     put_many(store, spark, 59)
     counts = search(store)
     assert (counts["rebuilt"], counts["lists_searched"]) == (0, 0)
@@ -239,7 +239,7 @@ def test_a_lost_reserve_costs_time_only(store: Store, spark: SparkSession) -> No
     assert counts["rebuilt"] == 0
     assert counts["lists_searched"] > 0
     assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
-    assert store.read(RESERVES).count() == 5 * counts["lists_searched"]
+    assert store.read(RESERVES).count() == DEFAULTS.reserve * counts["lists_searched"]
     assert store.state(RESERVES) == store.state(NEIGHBOURS)
 
 

@@ -176,9 +176,8 @@ def _put(store: Store, vectors: Floats, *, changed: bool) -> None:
         "embedding", pa.ListArray.from_arrays(ends, flat)
     )
     pq.write_table(rows, file, row_group_size=4096)
-    nothing = ["predicted_article_type STRING", "predicted_probability FLOAT"]
-    nothing.append("predicted_accepted BOOLEAN")
-    nulls = [f"CAST(NULL AS {kind}) AS {name}" for name, kind in map(str.split, nothing)]
+    predicted = EMBEDDINGS.columns[-3:]
+    nulls = [f"CAST(NULL AS {column.type}) AS {column.name}" for column in predicted]
     read = store.spark.read.parquet(file)
     whole = read.selectExpr("*", "'drawn' AS model_version", *nulls)
     store.sync(EMBEDDINGS, whole.select(*EMBEDDINGS.names))
