@@ -2,7 +2,7 @@
 
 import argparse
 
-from fashionrec.cli import Context, run_job
+from fashionrec.cli import Context, add_run_options, run_job
 from fashionrec.runs import recorded
 from fashionrec.session import spark_session
 from fashionrec.store import Store
@@ -12,6 +12,7 @@ from fashionrec.training.version import print_version
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this job alone."""
+    add_run_options(parser)
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     setting = {"action": "append", "dest": "overrides", "default": []}
     parser.add_argument("--processes", type="finetune.processes={}".format, metavar="N", **setting)
@@ -22,9 +23,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(context: Context) -> None:
     """Train, and print the folder of the model version and its figures."""
     store = Store(spark_session("finetune"), context.warehouse)
-    with recorded(store, "finetune") as run:
-        folder = finetune(store, context.config, run, resume=context.options.resume)
-    print_version(folder)
+    options = context.options
+    # No lock: it takes hours, and writes but `training_set`, which no night reads.
+    with recorded(store, "finetune", options.run_id, as_json=options.json) as run:
+        folder = finetune(store, context.config, run, resume=options.resume)
+    if not options.json:
+        print_version(folder)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from fashionrec.tables import RUNS
 
 log = logging.getLogger(__name__)
 
-_WITHOUT_LOCK = ["finetune", "evaluate"]  # they run beside a night, and only read what it writes
+_WITHOUT_LOCK = ["finetune"]  # it runs beside nights, and only reads what they write
 
 
 @dataclass

@@ -109,8 +109,10 @@ def test_torchvision_weights_come_with_the_studys_transform(
 ) -> None:
     state = torchvision.models.resnet50().state_dict()
     weights = torchvision.models.ResNet50_Weights
-    monkeypatch.setattr(weights, "get_state_dict", lambda *_a, **_k: state)
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(weights, "get_state_dict", lambda _self, **how: asked.update(how) or state)
     model = load_model("torchvision:IMAGENET1K_V2", ROOT)
+    assert asked["check_hash"] is asked["weights_only"] is True
     assert model.version.startswith("resnet50-imagenet1k-v2-")
     assert (model.preprocessing.shorter_side, model.preprocessing.height) == (256, 224)
     assert load_network(model).head is None

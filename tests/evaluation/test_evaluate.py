@@ -125,7 +125,7 @@ def test_a_promotion_is_published_whole_by_the_next_night(
         assert run_job("nightly", "--catalogue", catalogue, *here) == 1
     assert {row.model_version for row in night.read(NEIGHBOURS).collect()} == {new}
     assert published_versions(night) == old
-    assert run_job("nightly", "--catalogue", catalogue, *here) == 0
+    assert run_job("publish", *here) == 0
     assert published_versions(night) == {new}
 
 

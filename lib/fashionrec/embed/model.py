@@ -163,7 +163,7 @@ def _torchvision_model(source: str) -> Model:
     architecture = architecture or "resnet50"
     weights = _torchvision_weights(architecture, name)
     try:
-        state = weights.get_state_dict(progress=False, check_hash=True)
+        state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except OSError as error:
         raise FashionrecError(
             f"{source}: its weights could not be downloaded ({error}): connect to the internet "
