@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ./spark-submit.sh JOB [options]: sets up what is missing, then runs jobs/JOB.py under Spark's own
+# ./spark-submit.sh JOB [options]: sets up what is missing, then runs jobs/JOB.py with Spark's own
 # spark-submit. `./spark-submit.sh help` lists the jobs.
 set -euo pipefail
 
@@ -8,7 +8,6 @@ venv=$root/.venv
 python=$venv/bin/python
 jars=$root/.jars
 delta_package=io.delta:delta-spark_2.13:4.0.1
-plain_jobs=" lookup make_sample status "   # these need no JVM
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $1"; exit "${2:-1}"; }
@@ -171,14 +170,18 @@ case "$job" in
   setup) exit 0 ;;
   test) run_tests ${job_options[@]+"${job_options[@]}"}; exit ;;
 esac
-if [[ $plain_jobs == *" $job "* ]]; then
-  exec "$python" "$root/jobs/$job.py" ${job_options[@]+"${job_options[@]}"}
-fi
 mkdir -p "$SPARK_LOG_DIR"
 # --jars is a list that Spark does not add up, so the user's own are joined to Delta's.
 own_jars=""
 for i in "${!spark_options[@]}"; do
   if [ "${spark_options[$i]}" = --jars ]; then own_jars=,${spark_options[$((i + 1))]}; fi
 done
-exec "$SPARK_HOME/bin/spark-submit" --master "${MASTER:-local[*]}" ${spark_options[@]+"${spark_options[@]}"} \
-  --jars "$(delta_jars)$own_jars" "$root/jobs/$job.py" ${job_options[@]+"${job_options[@]}"}
+submit=(--master "${MASTER:-local[*]}" ${spark_options[@]+"${spark_options[@]}"} --jars "$(delta_jars)$own_jars")
+if [[ " ${spark_options[*]-} " == *" --deploy-mode cluster "* ]]; then
+  exec "$SPARK_HOME/bin/spark-submit" "${submit[@]}" "$root/jobs/$job.py" ${job_options[@]+"${job_options[@]}"}
+fi
+# The job's Python starts spark-submit by itself, once it needs Spark: a job that spark-submit starts has
+# its logs merged into its results, because Spark reads both from one stream.
+PYSPARK_SUBMIT_ARGS="$(printf '%q ' "${submit[@]}")pyspark-shell"
+export PYSPARK_SUBMIT_ARGS
+exec "$python" "$root/jobs/$job.py" ${job_options[@]+"${job_options[@]}"}

@@ -1,6 +1,7 @@
 """The commands as they are typed, most of them in processes of their own."""
 
 import os
+import json
 import re
 import shutil
 import subprocess
@@ -85,6 +86,14 @@ def test_spark_options_are_passed_through(night: Store) -> None:
         *options, "--warehouse", night.warehouse, "--conf", "spark.sql.shuffle.partitions=3"
     )
     assert result.stdout == "key,value\nspark.sql.shuffle.partitions,3\n", result.stderr
+
+
+def test_results_go_to_stdout_and_progress_to_stderr(night: Store) -> None:
+    result = command("publish", "--json", "--warehouse", night.warehouse, "--name", "two words")
+    assert result.returncode == 0, result.stderr
+    (line,) = result.stdout.splitlines()
+    assert json.loads(line)["status"] == "succeeded"
+    assert "publish: nothing has changed" in result.stderr
 
 
 def test_help_lists_every_job() -> None:
