@@ -25,7 +25,7 @@ class DataFile:
 
 
 def write_file(rows: pa.Table, folder: str, key: Sequence[str]) -> DataFile:
-    """Write one file of `rows`, which have the table's schema and are sorted or not.
+    """Write `rows`, which have the table's schema, as one file under a name of its own.
 
     The stats tell readers which values of `key` it may hold, so that they can skip it.
     """

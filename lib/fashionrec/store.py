@@ -171,9 +171,9 @@ class Store:
         """Add the rows of files that lie in the table's folder; no commit where there are none."""
         if not files:
             return
-        snapshot, now = self._snapshot(table), time.time_ns() // 1_000_000
+        snapshot = self._snapshot(table)
         snapshot.create_write_transaction(
-            [AddAction(file.path, file.size, {}, now, True, file.stats) for file in files],
+            [_as_action(file) for file in files],
             mode="append",
             schema=snapshot.schema(),
             commit_properties=_properties(state),
@@ -277,6 +277,17 @@ def _properties(state: dict[str, Any] | None) -> deltalake.CommitProperties | No
     if state is None:
         return None
     return deltalake.CommitProperties(custom_metadata={"userMetadata": json.dumps(state)})
+
+
+def _as_action(file: DataFile) -> AddAction:
+    return AddAction(
+        path=file.path,
+        size=file.size,
+        partition_values={},
+        modification_time=time.time_ns() // 1_000_000,
+        data_change=True,
+        stats=file.stats,
+    )
 
 
 def _literal(text: str) -> str:
