@@ -15,6 +15,7 @@ NUMERICAL = [
     "benchmark/report",
     "benchmark/vectors",
     "config",
+    "datafiles",
     "embed/decode",
     "embed/encode",
     "embed/encoder",

@@ -6,6 +6,7 @@ go on is committed with its output, as Delta's userMetadata.
 """
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +16,7 @@ import deltalake
 import pyarrow as pa
 import pyarrow.dataset as ds
 from delta.tables import DeltaTable
+from deltalake.transaction import AddAction
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -23,6 +25,7 @@ from pyspark.sql import functions as F
 from fashionrec import tables
 from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
 from fashionrec.creation import create_or_check
+from fashionrec.datafiles import DataFile
 from fashionrec.errors import FashionrecError
 from fashionrec.read import dataset_of
 from fashionrec.session import with_properties
@@ -119,6 +122,10 @@ class Store:
         except (OSError, deltalake.exceptions.DeltaError):
             return None  # its log or its files were cleaned up, or there never was such a version
 
+    def arrow_schema(self, table: Table) -> pa.Schema:
+        """Return the Arrow schema that the table's files have."""
+        return pa.schema(self._snapshot(table).schema().to_arrow())
+
     def identity(self, table: Table) -> str:
         """Return an id that tells the table from another one at the same path."""
         return str(self._snapshot(table).metadata().id)
@@ -148,15 +155,29 @@ class Store:
         if self.state(table) == state:
             return
         # By delta-rs, because Spark makes no commit without rows.
-        snapshot = self._snapshot(table)
-        nothing = pa.schema(snapshot.schema().to_arrow()).empty_table()
-        metadata = deltalake.CommitProperties(custom_metadata={"userMetadata": json.dumps(state)})
-        deltalake.write_deltalake(snapshot, nothing, mode="append", commit_properties=metadata)
+        nothing = self.arrow_schema(table).empty_table()
+        deltalake.write_deltalake(
+            self._snapshot(table), nothing, mode="append", commit_properties=_properties(state)
+        )
 
     def append(self, table: Table, rows: DataFrame, state: dict[str, Any] | None = None) -> None:
         """Add rows that are known to be new."""
         with self._committing(state):
             exact(rows, table).write.format("delta").mode("append").save(self.path(table))
+
+    def add_files(
+        self, table: Table, files: Sequence[DataFile], state: dict[str, Any] | None = None
+    ) -> None:
+        """Add the rows of files that lie in the table's folder; no commit where there are none."""
+        if not files:
+            return
+        snapshot = self._snapshot(table)
+        snapshot.create_write_transaction(
+            [_as_action(file) for file in files],
+            mode="append",
+            schema=snapshot.schema(),
+            commit_properties=_properties(state),
+        )
 
     def replace(self, table: Table, rows: DataFrame, state: dict[str, Any]) -> int:
         """Write the whole table anew, one file per partition of `rows`; return its version."""
@@ -169,11 +190,12 @@ class Store:
 
         For small records: delta-rs commits in milliseconds where Spark takes seconds.
         """
-        snapshot = self._snapshot(table)
-        schema = pa.schema(snapshot.schema().to_arrow())
+        schema = self.arrow_schema(table)
         rows = pa.Table.from_pylist([{name: _as_arrow(row[name]) for name in schema.names}], schema)
         condition = " AND ".join(f"{key} = {_literal(row[key])}" for key in table.key)
-        deltalake.write_deltalake(snapshot, rows, mode="overwrite", predicate=condition)
+        deltalake.write_deltalake(
+            self._snapshot(table), rows, mode="overwrite", predicate=condition
+        )
 
     def remove(self, table: Table, keys: DataFrame) -> int:
         """Remove the rows with these keys; no commit where there are none."""
@@ -249,6 +271,23 @@ class Store:
     def _committing(self, state: dict[str, Any] | None) -> AbstractContextManager[None]:
         properties = {} if state is None else {_USER_METADATA: json.dumps(state)}
         return with_properties(self.spark, properties)
+
+
+def _properties(state: dict[str, Any] | None) -> deltalake.CommitProperties | None:
+    if state is None:
+        return None
+    return deltalake.CommitProperties(custom_metadata={"userMetadata": json.dumps(state)})
+
+
+def _as_action(file: DataFile) -> AddAction:
+    return AddAction(
+        path=file.path,
+        size=file.size,
+        partition_values={},
+        modification_time=time.time_ns() // 1_000_000,
+        data_change=True,
+        stats=file.stats,
+    )
 
 
 def _literal(text: str) -> str:

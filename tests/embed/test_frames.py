@@ -1,31 +1,14 @@
 """The lifting into DataFrames, with networks that are easy to predict."""
 
-import io
-from pathlib import Path
-
 import pytest
 from fakes import FakeProgram
-from PIL import Image
+from greys import pictures
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from fashionrec.embed.frames import encoded, send
 from fashionrec.session import with_properties
 
 SMALL_BATCHES = {"spark.sql.execution.arrow.maxRecordsPerBatch": "3"}
-
-
-def picture(grey: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (1, 1), (grey, grey, grey)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def pictures(spark: SparkSession, partitions: int = 1, corrupt: int = -1) -> DataFrame:
-    """Twenty pictures: the product's id is the shade."""
-    spark.sparkContext.addPyFile(str(Path(__file__).parent / "fakes.py"))
-    rows = [(i, f"sha {i}", b"no picture" if i == corrupt else picture(i)) for i in range(20)]
-    schema = "product_id BIGINT, image_sha256 STRING, content BINARY"
-    return spark.createDataFrame(rows, schema).repartitionByRange(partitions, "product_id")
 
 
 def run(rows: DataFrame, program: FakeProgram) -> list[Row]:

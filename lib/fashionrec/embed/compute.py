@@ -1,18 +1,20 @@
 """Computes what no row has yet, portion by portion: each is one commit, so little can be lost."""
 
 import logging
+import os
 import time
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation, Row
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from fashionrec.config import EmbedSettings
 from fashionrec.embed.devices import executors_gpu
 from fashionrec.embed.engines import choose_program
-from fashionrec.embed.frames import Sent, encoded, send
+from fashionrec.embed.frames import Sent, send
 from fashionrec.embed.missing import portions, unseen
 from fashionrec.embed.model import Model
+from fashionrec.embed.writing import Target, written
 from fashionrec.progress import followed
 from fashionrec.runs import Run
 from fashionrec.session import with_properties
@@ -23,9 +25,6 @@ log = logging.getLogger(__name__)
 
 # Tasks of seconds: what is done shows, and the last ones do not leave cores idle for long.
 _PICTURES_PER_TASK = 1_000
-
-# Vectors hardly repeat a number: looking for repetitions took an eighth of the time of writing.
-_WRITING = {"parquet.enable.dictionary#embedding.list.element": "false"}
 
 
 def compute_missing(
@@ -83,35 +82,23 @@ def _append_encoded(
     store: Store, portion: Row, model: Model, sent: Sent, state: dict[str, Any]
 ) -> int:
     """Encode and commit one portion; return how many of its pictures could not be decoded."""
-    observed = Observation()
     tasks = max(1, portion["size"] // _PICTURES_PER_TASK)
     reading = {"spark.sql.files.minPartitionNum": str(tasks)}
-    with with_properties(store.spark, reading | _WRITING):
-        results = encoded(_pictures_in(store, model, portion), sent).observe(
-            observed, F.count("problem").alias("failed"), F.first("problem", True).alias("example")
-        )
-        store.append(EMBEDDINGS, _as_embeddings(results, model), state)
-    if observed.get["failed"]:
-        log.warning("embed: a picture %s", observed.get["example"])
-    return int(observed.get["failed"])
+    folder, schema = os.path.abspath(store.path(EMBEDDINGS)), store.arrow_schema(EMBEDDINGS)
+    target = Target(folder, schema, model.version, model.threshold)
+    with with_properties(store.spark, reading):
+        done = written(_pictures_in(store, model, portion), sent, target)
+    store.add_files(EMBEDDINGS, done.files, state)
+    if done.failed:
+        log.warning("embed: a picture %s", done.problem)
+    return done.failed
 
 
 def _pictures_in(store: Store, model: Model, portion: Row) -> DataFrame:
     """Return the pictures of a portion that have no embedding yet, with their bytes."""
     # The range of ids lets Delta skip the files of `images` that hold none of them.
     within = F.col("product_id").between(portion["low"], portion["high"])
-    # Asked again, not remembered: Spark drops what it cached of a table that is written to.
+    # Asked again, not remembered: what Spark caches of a table outlives the table's next commit.
     wanted = F.broadcast(unseen(store, model.version).where(within))
     pictures = store.read(IMAGES).where(within).select("product_id", "content")
     return pictures.join(wanted, on="product_id", how="inner")
-
-
-def _as_embeddings(results: DataFrame, model: Model) -> DataFrame:
-    accepted = F.lit(model.threshold).cast("float")
-    rows = results.where("problem IS NULL").withColumns(
-        {
-            "model_version": F.lit(model.version),
-            "predicted_accepted": F.col("predicted_probability") >= accepted,
-        }
-    )
-    return rows.select(*EMBEDDINGS.names)

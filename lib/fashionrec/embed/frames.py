@@ -1,6 +1,6 @@
 """The encoder lifted into a DataFrame: a row of results per picture."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark import Accumulator, Broadcast, SparkContext, TaskContext
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from fashionrec.embed.decode import as_pixels
@@ -44,12 +44,16 @@ def send(context: SparkContext, program: Program) -> Sent:
 
 def encoded(pictures: DataFrame, sent: Sent) -> DataFrame:
     """Encode rows of product_id, image_sha256, content; a picture that fails has a `problem`."""
-    spark = pictures.sparkSession
+    encode = encoding(pictures.sparkSession, sent)
+    return pictures.select("product_id", "image_sha256", "content").mapInArrow(encode, _RESULTS)
+
+
+def encoding(spark: SparkSession, sent: Sent) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
+    """Return what a task makes of its pictures: batches of results, failed pictures among them."""
     schema = to_arrow_schema(spark.createDataFrame([], _RESULTS).schema)
     # One thread per core of the task, so that workers do not fight over cores.
     threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
-    encode = partial(_encode_batches, sent=sent, threads=threads, schema=schema)
-    return pictures.select("product_id", "image_sha256", "content").mapInArrow(encode, _RESULTS)
+    return partial(_encode_batches, sent=sent, threads=threads, schema=schema)
 
 
 def _encode_batches(

@@ -1,0 +1,46 @@
+"""Parquet files that workers write into a table's folder, for `Store.add_files` to commit.
+
+No reader sees a file that was not committed: what a killed run or a failed task leaves is waste
+that VACUUM removes. No Spark.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file directly below a table's folder: its name, its bytes, and Delta's stats as JSON."""
+
+    path: str
+    size: int
+    stats: str
+
+
+def write_file(rows: pa.Table, folder: str, key: Sequence[str]) -> DataFile:
+    """Write `rows`, which have the table's schema, as one file under a name of its own.
+
+    The stats tell readers which values of `key` it may hold, so that they can skip it.
+    """
+    path = Path(folder) / f"part-{uuid4()}.snappy.parquet"
+    # Vectors hardly repeat a number: looking for repetitions costs time and saves no space.
+    words = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+    pq.write_table(rows, path, use_dictionary=words, row_group_size=max(1, rows.num_rows))
+    return DataFile(path.name, path.stat().st_size, json.dumps(_stats(rows, key)))
+
+
+def _stats(rows: pa.Table, key: Sequence[str]) -> dict[str, object]:
+    ranges = {name: pc.min_max(rows[name]).as_py() for name in key}
+    return {
+        "numRecords": rows.num_rows,
+        "minValues": {name: found["min"] for name, found in ranges.items()},
+        "maxValues": {name: found["max"] for name, found in ranges.items()},
+        "nullCount": {name: rows[name].null_count for name in key},
+    }
