@@ -1,7 +1,7 @@
 """The commands as they are typed, most of them in processes of their own."""
 
-import os
 import json
+import os
 import re
 import shutil
 import subprocess
