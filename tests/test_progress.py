@@ -1,6 +1,7 @@
 import logging
 
 import pytest
+from pyspark import StatusTracker
 from pyspark.sql import SparkSession
 
 from fashionrec import progress
@@ -47,3 +48,12 @@ def test_an_action_is_followed(
     assert 4 <= done[-1] <= 8
     assert costs.seconds["tasks"] > 8 * 0.5 * 0.8
     assert spark.sparkContext.getLocalProperty("spark.jobGroup.id") is None
+
+
+def test_stages_that_spark_has_forgotten_cost_nothing(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StatusTracker, "getStageInfo", lambda _tracker, _stage: None)
+    with followed(spark, "count", 1, "rows", lambda: 0) as costs:
+        spark.range(1).count()
+    assert costs.seconds == {"tasks": 0, "tasks_cpu": 0, "garbage_collection": 0}

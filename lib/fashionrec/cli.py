@@ -12,7 +12,7 @@ from typing import Any
 
 from fashionrec import config
 from fashionrec.config import Config
-from fashionrec.errors import FashionrecError
+from fashionrec.errors import FashionrecError, one_line
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def run_job(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:  # a defect, or Spark's: the trace is for the log
         log.debug("failed", exc_info=True)
-        _leave(f"{_last_line(error)} (stack trace: {_log_file()})", 1)
+        _leave(f"{one_line(error)} (stack trace: {_log_file()})", 1)
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -137,15 +137,6 @@ def _log_to_stderr_and_file() -> None:
 
 def _log_file() -> Path:
     return Path(os.environ.get("SPARK_LOG_DIR", "logs")) / "fashionrec.log"
-
-
-def _last_line(error: Exception) -> str:
-    """Return what an error says in one line; a worker's error comes with its whole trace."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    own = [line for line in lines if line.startswith("fashionrec.errors.")]
-    if own:
-        return own[-1].partition(": ")[2]
-    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
 
 def _leave(message: str, status: int) -> None:

@@ -39,3 +39,14 @@ class HeldError(FashionrecError):
     """Another run holds the warehouse. Exit status 5."""
 
     exit_status = 5
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an error says in one line; a worker's error comes with its whole trace."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    own = [line for line in lines if line.startswith(f"{__name__}.")]
+    if own:
+        return own[-1].partition(": ")[2]
+    if isinstance(error, FashionrecError):
+        return str(error)
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

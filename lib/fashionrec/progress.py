@@ -53,9 +53,11 @@ def followed(
 
 
 def _stages(context: SparkContext, group: str) -> list[int]:
+    """Return the group's stages, but for those that Spark has forgotten: it keeps a thousand."""
     tracker = context.statusTracker()
     jobs = [tracker.getJobInfo(job) for job in sorted(tracker.getJobIdsForGroup(group))]
-    return [stage for job in jobs if job is not None for stage in sorted(job.stageIds)]
+    stages = [stage for job in jobs if job is not None for stage in sorted(job.stageIds)]
+    return [stage for stage in stages if tracker.getStageInfo(stage) is not None]
 
 
 def _stage_seconds(context: SparkContext, group: str) -> dict[str, float]:

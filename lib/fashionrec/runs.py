@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow.dataset as ds
 
-from fashionrec.errors import FashionrecError
+from fashionrec.errors import FashionrecError, one_line
 from fashionrec.lock import locked
 from fashionrec.settings import LockSettings
 from fashionrec.store import Store
@@ -98,7 +98,7 @@ def recorded(
             yield run
         except BaseException as error:  # Ctrl-C as well: the record must not stay 'running'
             status = error.run_status if isinstance(error, FashionrecError) else "failed"
-            _end(store, run, as_json, status, str(error) or type(error).__name__)
+            _end(store, run, as_json, status, one_line(error))
             raise
         _end(store, run, as_json, "succeeded")
 
