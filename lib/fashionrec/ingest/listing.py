@@ -188,4 +188,6 @@ def _readable(path: str) -> str:
 
 
 def _id_of(path: str) -> int | None:
-    return as_product_id(os.path.splitext(os.path.basename(path))[0])
+    name = os.path.basename(path)
+    stem, ending = os.path.splitext(name)  # pathlib's takes twenty times as long
+    return as_product_id(name if ending == "." else stem)
