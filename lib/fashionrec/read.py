@@ -19,12 +19,21 @@ def rows_of(warehouse: Path, table: Table, product_id: int) -> pa.Table:
     Raises:
         FashionrecError: the table is not there yet.
     """
-    path = warehouse / table.name
-    if not deltalake.DeltaTable.is_deltatable(str(path)):
-        raise FashionrecError(f"{path}: there is no such table yet: run nightly first")
-    dataset = dataset_of(str(path))
     columns = [name for name in table.names if name not in ("content", "embedding")]
+    dataset = existing_dataset(warehouse, table)
     return dataset.to_table(columns=columns, filter=pc.field("product_id") == product_id)
+
+
+def existing_dataset(warehouse: Path, table: Table) -> ds.Dataset:
+    """Return a table of a warehouse as it is now.
+
+    Raises:
+        FashionrecError: the table is not there yet.
+    """
+    path = str(warehouse / table.name)
+    if not deltalake.DeltaTable.is_deltatable(path):
+        raise FashionrecError(f"{path}: there is no such table yet: run nightly first")
+    return dataset_of(path)
 
 
 def dataset_of(path: str, version: int | None = None) -> ds.Dataset:

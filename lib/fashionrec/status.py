@@ -4,10 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import deltalake
-
-from fashionrec.errors import FashionrecError, StaleError
-from fashionrec.read import dataset_of
+from fashionrec.errors import StaleError
+from fashionrec.read import existing_dataset
 from fashionrec.tables import RUNS
 
 Row = dict[str, Any]
@@ -22,10 +20,7 @@ def last_runs(warehouse: Path) -> list[Row]:
     Raises:
         FashionrecError: the warehouse has no record of runs.
     """
-    path = str(warehouse / RUNS.name)
-    if not deltalake.DeltaTable.is_deltatable(path):
-        raise FashionrecError(f"{path}: there is no such table yet: run nightly first")
-    rows = dataset_of(path).to_table(columns=_COLUMNS).to_pylist()
+    rows = existing_dataset(warehouse, RUNS).to_table(columns=_COLUMNS).to_pylist()
     return sorted(rows, key=lambda row: row["started_at"], reverse=True)
 
 
