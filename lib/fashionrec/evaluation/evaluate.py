@@ -16,8 +16,9 @@ from fashionrec.evaluation.arrays import answers_of, catalogue_of, lists_by, vec
 from fashionrec.evaluation.classification import Answers
 from fashionrec.evaluation.frames import colour_vectors
 from fashionrec.evaluation.judge import Catalogue, judge_answers, judge_lists, slices_below
-from fashionrec.evaluation.retrieval import Ints, random_lists
+from fashionrec.evaluation.retrieval import random_lists
 from fashionrec.models import CURRENT, current_model
+from fashionrec.neighbours.lists import Ints
 from fashionrec.runs import Run
 from fashionrec.settings import EvaluateSettings
 from fashionrec.store import Store

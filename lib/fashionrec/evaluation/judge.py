@@ -20,7 +20,6 @@ from fashionrec.evaluation.classification import (
 )
 from fashionrec.evaluation.retrieval import (
     Floats,
-    Ints,
     Texts,
     average_precision,
     estimate,
@@ -30,6 +29,7 @@ from fashionrec.evaluation.retrieval import (
     relevant,
     size_buckets,
 )
+from fashionrec.neighbours.lists import Ints
 from fashionrec.settings import EvaluateSettings
 
 # When a neighbour is a good one: it has the product's value in all of these columns.

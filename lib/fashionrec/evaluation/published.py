@@ -5,9 +5,8 @@ import pyarrow.dataset as ds
 
 from fashionrec.evaluation.arrays import catalogue_of
 from fashionrec.evaluation.judge import judge_lists, slices_below
-from fashionrec.evaluation.retrieval import Ints
 from fashionrec.lookup import SIMILAR
-from fashionrec.neighbours.lists import Ints as Ids
+from fashionrec.neighbours.lists import Ints
 from fashionrec.runs import Run
 from fashionrec.settings import EvaluateSettings
 from fashionrec.store import Store
@@ -28,7 +27,7 @@ def warn_of_slices(store: Store, settings: EvaluateSettings, run: Run) -> None:
             run.warn("publish", warning)
 
 
-def _published(store: Store, ids: Ids) -> Ints:
+def _published(store: Store, ids: Ints) -> Ints:
     """Return the lists of products in the order of `ids`, as places among them."""
     columns = ["product_id", "rank", "neighbour_id"]
     rows = store.scan(RECOMMENDATIONS, columns, ds.field("list") == SIMILAR).to_table()

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionrec.neighbours.lists import Ints
+
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Texts = NDArray[np.object_]
 
 MISSING = -1

@@ -8,13 +8,11 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
-from numpy.typing import NDArray
 
+from fashionrec.neighbours.lists import Ints
 from fashionrec.neighbours.rules import encode
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, PRODUCTS
-
-Ints = NDArray[np.int64]
 
 _SHA = "image_sha256"
 
