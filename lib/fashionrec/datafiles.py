@@ -5,8 +5,8 @@ that VACUUM removes. No Spark.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,6 +22,38 @@ class DataFile:
     path: str
     size: int
     stats: str
+
+
+Batches = Iterable[pa.RecordBatch]
+
+FILE = pa.schema({"path": pa.string(), "size": pa.int64(), "stats": pa.string()})
+BYTES_PER_FILE = 64 << 20  # of content in memory: what a worker holds at least
+
+
+def write_files(
+    batches: Batches,
+    folder: str,
+    schema: pa.Schema,
+    key: Sequence[str],
+    rows_per_file: int,
+) -> Iterator[pa.RecordBatch]:
+    """Write rows with the columns of `schema`, and others, as files; yield a row of `FILE` each."""
+    for rows in _portions(batches, rows_per_file):
+        file = write_file(rows.select(schema.names).cast(schema), folder, key)
+        yield pa.RecordBatch.from_pylist([asdict(file)], FILE)
+
+
+def _portions(batches: Batches, most: int) -> Iterator[pa.Table]:
+    gathered: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        gathered.append(batch)
+        rows, size = rows + len(batch), size + batch.nbytes
+        if rows >= most or size >= BYTES_PER_FILE:
+            yield pa.Table.from_batches(gathered)
+            gathered, rows, size = [], 0, 0
+    if rows:
+        yield pa.Table.from_batches(gathered)
 
 
 def write_file(rows: pa.Table, folder: str, key: Sequence[str]) -> DataFile:

@@ -23,6 +23,7 @@ class Table:
     comment: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    rows_per_file: int = 1_000_000
 
     @property
     def names(self) -> list[str]:
@@ -79,6 +80,8 @@ IMAGES = Table(
     height     INT     pixels
     mode       STRING  Pillow's mode as found: RGB, L (greyscale), CMYK, P, RGBA, ...
     """),
+    # A MERGE rewrites whole files, and a file is the least that a task of `embed` reads.
+    rows_per_file=1_000,
 )
 
 REJECTS = Table(

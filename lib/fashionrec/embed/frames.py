@@ -1,6 +1,6 @@
 """The encoder lifted into a DataFrame: a row of results per picture."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -11,11 +11,10 @@ from pyspark import Accumulator, Broadcast, SparkContext, TaskContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from fashionrec.datafiles import Batches
 from fashionrec.embed.decode import as_pixels
 from fashionrec.embed.encode import Seconds, encode_pictures
 from fashionrec.embed.encoder import Encoded, Encoder, Program
-
-Batches = Iterable[pa.RecordBatch]
 
 _RESULTS = (
     "product_id BIGINT, image_sha256 STRING, embedding ARRAY<FLOAT>, "

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from fashionrec.datafiles import DataFile, write_file
-from fashionrec.embed.frames import Batches, Sent, encoding
+from fashionrec.datafiles import Batches, DataFile, write_file
+from fashionrec.embed.frames import Sent, encoding
 from fashionrec.tables import EMBEDDINGS
 
 # One row per file; its path is null where all of its pictures failed.

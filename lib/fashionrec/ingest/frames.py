@@ -1,6 +1,5 @@
 """The readers of this package lifted into DataFrames: one row per line, one row per file."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 from itertools import islice
@@ -11,15 +10,12 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from fashionrec.errors import FashionrecError
+from fashionrec.datafiles import Batches
 from fashionrec.ingest.examine import examine_entry
-from fashionrec.ingest.links import is_url
-from fashionrec.ingest.listing import IMAGE, Entry, read_content
+from fashionrec.ingest.listing import Entry
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import COLUMNS, Header, LineRange, Record, line_ranges, read_records
 from fashionrec.tables import PRODUCTS
-
-Batches = Iterable[pa.RecordBatch]
 
 _STYLES = {c.name: c.type for c in PRODUCTS.columns if c.name in COLUMNS.values()}
 _LINES = (
@@ -44,11 +40,9 @@ _ENTRIES = pa.schema(
     ]
 )
 _ENTRY_FIELDS = [field.name for field in fields(Entry)]
-_PLACE = ["path", "archive", "offset", "size", "sha256", "content"]
 FINDINGS = "path STRING, sha256 STRING, problem STRING, facts MAP<STRING,STRING>"
 _TASKS_PER_CORE = 4  # a core that meets large pictures leaves the rest to the others
 _ROWS_PER_BATCH = 10_000
-_BYTES_PER_BATCH = 64 << 20  # pictures of many megabytes travel in few at a time
 
 
 def lines_of(
@@ -93,47 +87,6 @@ def examined(entries: DataFrame, folder: Path, limits: Limits) -> DataFrame:
 
     tasks = _TASKS_PER_CORE * entries.sparkSession.sparkContext.defaultParallelism
     return entries.repartition(tasks, "path").mapInArrow(examine, FINDINGS)
-
-
-def with_content(entries: DataFrame, folder: Path, max_bytes: int) -> DataFrame:
-    """Fill the column `content` where it is null; the bytes must still have the row's `sha256`."""
-
-    def read(batches: Batches) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for rows in _portions(batch):
-                places = rows.select(_PLACE).to_pylist()
-                contents = [_content(folder, place, max_bytes) for place in places]
-                columns = dict(zip(rows.schema.names, rows.columns, strict=True))
-                columns["content"] = pa.array(contents, pa.binary())
-                yield pa.RecordBatch.from_pydict(columns)
-
-    return entries.mapInArrow(read, entries.schema)
-
-
-def _portions(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Cut a batch where the pictures that it names would fill more than a portion's bytes."""
-    start, size = 0, 0
-    for row, more in enumerate(batch["size"].to_pylist()):
-        size += more
-        if size > _BYTES_PER_BATCH:
-            yield batch.slice(start, row + 1 - start)
-            start, size = row + 1, 0
-    if start < len(batch):
-        yield batch.slice(start)
-
-
-def _content(folder: Path, row: dict[str, Any], max_bytes: int) -> bytes:
-    if row["content"] is not None:
-        return bytes(row["content"])
-    if is_url(row["archive"]):
-        raise FashionrecError(
-            f"{row['archive']}: images lacks its picture: run again with --verify"
-        )
-    entry = Entry(row["path"], IMAGE, None, row["size"], 0, row["archive"], row["offset"])
-    content = read_content(folder, entry, max_bytes)
-    if hashlib.sha256(content).hexdigest() != row["sha256"]:
-        raise FashionrecError(f"{folder / row['path']}: changed while it was read: run again")
-    return content
 
 
 def rows_of(batches: Batches) -> Iterator[dict[str, Any]]:

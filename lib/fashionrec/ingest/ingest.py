@@ -4,10 +4,8 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fashionrec.changes import CHANGE, Written, count_changes
 from fashionrec.config import FetchSettings, IngestSettings
 from fashionrec.ingest import derive, frames
 from fashionrec.ingest.catalogue import Catalogue, Source, checks_of, read_catalogue
@@ -18,19 +16,17 @@ from fashionrec.ingest.counts import (
     picture_counts,
 )
 from fashionrec.ingest.guards import check_removal, is_unchanged
+from fashionrec.ingest.images import Reader, write_images
 from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
 from fashionrec.ingest.styles import read_header
 from fashionrec.runs import Run
 from fashionrec.store import Store
-from fashionrec.tables import FILES, IMAGES, PRODUCTS, REJECTS
+from fashionrec.tables import FILES, PRODUCTS, REJECTS
 
 log = logging.getLogger(__name__)
 
 _CHANGED = ("images_changed", "products_changed", "rejects_changed", "files_changed")
 _NOT_STATE = (*_CHANGED, "links_fetched")  # counts of what a run did, not of the catalogue
-# Files of `images`, each a range of ids, are small: a MERGE rewrites whole ones, and a file is the
-# least that a task of `embed` reads.
-_ROWS_PER_IMAGE_FILE, _BYTES_PER_IMAGE_FILE = 1_000, 64 << 20
 
 
 def ingest(
@@ -87,7 +83,7 @@ def _write(
     lines, files, pictures = catalogue.lines, catalogue.files, catalogue.pictures
     rejects = derive.rejects(lines, pictures, files, catalogue.links, run_id)
     writes = (
-        lambda: _write_images(store, folder, settings, catalogue),
+        lambda: write_images(store, catalogue, Reader(folder, settings.max_bytes)),
         lambda: store.sync(PRODUCTS, derive.products(lines, pictures, files)),
         lambda: store.sync(REJECTS, rejects, ignore=["run_id"]),
     )
@@ -97,33 +93,3 @@ def _write(
     # Last: that `files` knows a file means that the other tables have its content.
     known = store.sync(FILES, files.select(*FILES.names), state={"counts": counts})
     return {name: rows.total for name, rows in zip(_CHANGED, [*written, known], strict=True)}
-
-
-def _write_images(
-    store: Store, folder: Path, settings: IngestSettings, catalogue: Catalogue
-) -> Written:
-    """Compare without content, then read only the bytes of what differs."""
-    images = derive.images(catalogue.pictures)
-    changes = store.changes(IMAGES, images, derive.image_columns()).persist()
-    written = count_changes(changes)
-    places = catalogue.entries.select("path", "archive", "offset")
-    kept = changes.where(f"{CHANGE} <> 'delete'").join(places, on="path", how="inner")
-    kept = kept.join(catalogue.fetched.select("path", "content"), on="path", how="left")
-    parts = _image_files(changes, store.spark.sparkContext.defaultParallelism)
-    ordered = kept.repartitionByRange(parts, "product_id").sortWithinPartitions("product_id")
-    filled = frames.with_content(ordered, folder, settings.max_bytes)
-    gone = changes.where(f"{CHANGE} = 'delete'").withColumn("content", F.lit(None).cast("binary"))
-    columns = [CHANGE, *IMAGES.names]
-    rows = filled.select(*columns)
-    if written.deleted:
-        rows = rows.unionByName(gone.select(*columns))
-    store.apply(IMAGES, rows, written)
-    changes.unpersist()
-    return written
-
-
-def _image_files(images: DataFrame, parallelism: int) -> int:
-    row = images.agg(F.count("*"), F.coalesce(F.sum("size"), F.lit(0))).first()
-    assert row is not None
-    rows, size = int(row[0]), int(row[1])
-    return max(parallelism, rows // _ROWS_PER_IMAGE_FILE, size // _BYTES_PER_IMAGE_FILE)
