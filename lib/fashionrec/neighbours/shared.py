@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 
 from fashionrec.neighbours.items import Items, lowered_copy, prepare_items
+from fashionrec.neighbours.lowering import Lowering
 
 
 def shared_items(vectors: Path, device: torch.device) -> Items:
@@ -25,14 +27,18 @@ def shared_items(vectors: Path, device: torch.device) -> Items:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not rest.exists():
             items = prepare_items(rows, ids, file=lowered)
-            _save((items.lowering, items.norms, items.errors), rest)
+            _save(items, rest)
             return items
-    lowering, norms, errors = torch.load(rest, weights_only=False)
-    return Items(rows, ids, ids, lowering, norms, errors, lowered_copy(rows, lowering, lowered))
+    found = load_file(rest)
+    dtype = torch.bfloat16 if lowered.exists() else torch.float32
+    lowering = Lowering(dtype, device, found["mean"])
+    copy = lowered_copy(rows, lowering, lowered)
+    return Items(rows, ids, ids, lowering, found["norms"], found["errors"], copy)
 
 
-def _save(what: object, file: Path) -> None:
+def _save(items: Items, file: Path) -> None:
     """Write a file that is there whole or not at all."""
     part = file.with_suffix(".part")
-    torch.save(what, part)
+    rest = {"mean": items.lowering.mean, "norms": items.norms, "errors": items.errors}
+    save_file(rest, part)
     os.replace(part, file)
