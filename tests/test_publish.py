@@ -7,6 +7,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from conftest import RunJob
+from fashionrec.config import load
+from fashionrec.lock import locked
 from fashionrec.store import Store
 from fashionrec.tables import NEIGHBOURS, RECOMMENDATIONS, RUNS
 
@@ -107,13 +109,17 @@ def test_there_must_be_a_night_to_go_back_to(
     )
 
 
-def test_a_killed_run_is_abandoned_by_the_next(night: Store, run_job: RunJob) -> None:
+def test_killed_runs_are_abandoned_by_the_next_and_others_are_not(
+    night: Store, run_job: RunJob
+) -> None:
     killed = last_run(night) | {"run_id": "killed", "status": "running", "finished_at": None}
-    night.put(RUNS, killed)
-    night.put(RUNS, killed | {"run_id": "training", "job": "finetune"})
-    assert run_job("publish", "--warehouse", night.warehouse) == 0
-    status = {row.run_id: row.status for row in night.read(RUNS).collect()}
-    assert (status["killed"], status["training"]) == ("abandoned", "running")
+    for run_id, job in (("killed", "nightly"), ("dead", "finetune"), ("training", "finetune")):
+        night.put(RUNS, killed | {"run_id": run_id, "job": job})
+    with locked(Path(night.warehouse), "training", load().lock, "checkpoints/fashion"):
+        assert run_job("publish", "--warehouse", night.warehouse, "--run-id", "mine") == 0
+        status = {row.run_id: row.status for row in night.read(RUNS).collect()}
+    ends = {"killed": "abandoned", "dead": "abandoned", "training": "running"}
+    assert status == {"first": "succeeded", "mine": "succeeded", **ends}
 
 
 def test_a_warehouse_that_another_run_holds(

@@ -1,6 +1,7 @@
 """Training over the tables: shares of processes, and the job from tables to a model version."""
 
 import json
+import re
 from pathlib import Path
 
 import deltalake
@@ -14,6 +15,7 @@ from fashionrec.config import load
 from fashionrec.embed.model import load_model
 from fashionrec.embed.preprocessing import STUDY
 from fashionrec.errors import FashionrecError
+from fashionrec.lock import locked
 from fashionrec.store import Store
 from fashionrec.tables import RUNS, TRAINING_SET
 from fashionrec.training import finetune as step
@@ -98,6 +100,25 @@ def test_a_training_is_gone_on_with_and_becomes_a_model_version(
     assert sorted(statuses) == ["failed"] * 3 + ["succeeded"]
     assert run_job("finetune", *words, "--resume") == 1
     assert "holds no unfinished training" in capfd.readouterr().err
+
+
+def test_two_trainings_of_a_name_at_once(
+    night: Store, tiny_model: Path, tmp_path: Path, run_job: RunJob,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    checkpoint = Path(night.warehouse) / "checkpoints" / "trial" / "latest.json"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_text("of the other")
+    words = options(night, tiny_model, tmp_path / "models")
+    with locked(Path(night.warehouse), "other", load().lock, "checkpoints/trial"):
+        for more in ([], ["--resume"]):
+            assert run_job("finetune", *words, *more) == 5
+            assert re.search(
+                r"run other on .* \(process \d+\) holds checkpoints/trial", capfd.readouterr().err
+            )
+    assert checkpoint.read_text() == "of the other"
+    assert not night.exists(TRAINING_SET)
+    assert night.read(RUNS).where("job = 'finetune'").count() == 0
 
 
 def check_version(folder: Path, store: Store, start: Path) -> None:
