@@ -23,7 +23,6 @@ from fashionrec.training.classifier import Blueprint
 from fashionrec.training.launch import launch
 from fashionrec.training.rank import Job
 from fashionrec.training.snapshot import Snapshot, snapshot
-from fashionrec.training.tracking import tracked, tracking_of
 
 SETTINGS = {"min_images": 3, "sample": 6, "row_group": 5, "batch_size": 8, "epochs": 2}
 
@@ -153,27 +152,3 @@ def test_what_a_process_dies_of_is_told(spark: SparkSession, tmp_path: Path) -> 
         FashionrecError, match=r"^finetune: a process failed: .*initial.safetensors"
     ):
         launch(job)
-
-
-def test_tracking_without_mlflow_is_an_error_and_with_it_gets_each_epoch(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert tracking_of("r", {}) is None
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:/somewhere")
-    with pytest.raises(FashionrecError, match="mlflow is not installed"):
-        tracking_of("r", {})
-    (tmp_path / "mlflow.py").write_text(
-        "from contextlib import nullcontext\n"
-        "calls = []\n"
-        "def __getattr__(name):\n"
-        "    return lambda *a, **k: calls.append((name, a, k)) or nullcontext()\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    with tracked(tracking_of("r", {"epochs": 2})) as report:
-        report(0, {"loss": 1.5})
-    import mlflow  # type: ignore[import-not-found]
-
-    assert ("set_tracking_uri", ("file:/somewhere",), {}) in mlflow.calls
-    assert ("log_params", ({"epochs": 2},), {}) in mlflow.calls
-    assert mlflow.calls[-1] == ("log_metrics", ({"loss": 1.5},), {"step": 0})
