@@ -23,7 +23,7 @@ import pytest
 
 from fashionrec.config import FetchSettings
 from fashionrec.errors import FetchError
-from fashionrec.fetch import fetch
+from fashionrec.fetch import fetch, post
 from fashionrec.urls import is_plain_host, is_public
 
 SETTINGS = FetchSettings(max_bytes=100_000, max_seconds=5, max_redirects=5, allow_hosts=[])
@@ -661,3 +661,33 @@ def test_what_is_no_address_is_not_public(text: str) -> None:
 @pytest.mark.parametrize("host", ["a.b", "xn--bcher-kva.example", "a_b-c.de", "8.8.8.8", "[::1]"])
 def test_plain_hosts(host: str) -> None:
     assert is_plain_host(host)
+
+
+def unposted(url: str) -> str:
+    with pytest.raises(FetchError) as error:
+        post(url, b'{"status": "failed"}', max_seconds=0.4)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("status", [200, 202, 204, 299])
+def test_json_is_posted_to_any_host(serve: Serve, status: int) -> None:
+    server = serve(f"HTTP/1.1 {status} \r\n\r\n".encode() + b"x" * 100_000)
+    post(f"{local(server)}?token=1", b'{"status": "failed"}', max_seconds=5)
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert head.splitlines()[0].endswith(b"?token=1 HTTP/1.1")
+    assert head.startswith(b"POST ")
+    assert b"Content-Type: application/json" in head.splitlines()
+    assert body == b'{"status": "failed"}'
+
+
+def test_a_post_follows_no_redirect(serve: Serve, trap: Server) -> None:
+    server = serve(redirect(local(trap)))
+    assert unposted(local(server)) == "more than 0 redirects"
+    assert (server.connections, trap.connections) == (1, 0)
+
+
+def test_a_post_that_is_not_taken_is_a_reason(serve: Serve) -> None:
+    assert unposted(local(serve(b"HTTP/1.1 500 \r\n\r\n"))) == "the server answered 500"
+    assert unposted(local(serve(SLOW["slow headers"]))) == TOO_SLOW
+    assert unposted("ftp://127.0.0.1/") == NOT_HTTP
+    assert unposted("http://me:secret@127.0.0.1/") == CREDENTIALS

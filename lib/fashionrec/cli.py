@@ -3,16 +3,17 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from fashionrec import config
+from fashionrec import config, logs
 from fashionrec.config import Config
 from fashionrec.errors import FashionrecError, one_line
+from fashionrec.outcome import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +22,11 @@ Options = argparse.Namespace
 
 @dataclass(frozen=True)
 class Context:
-    """A job's settings and options, and where its catalogue and warehouse are."""
+    """A job's settings and options, where its catalogue and warehouse are, and how it ended."""
 
     config: Config
     options: Options
+    outcome: Outcome
 
     @property
     def catalogue(self) -> Path | None:
@@ -44,8 +46,8 @@ class Context:
     @property
     def run_options(self) -> dict[str, Any]:
         """What a run that writes to the warehouse is recorded and locked with."""
-        options = self.options
-        return {"run_id": options.run_id, "as_json": options.json, "lock": self.config.lock}
+        run_id, ended = self.options.run_id, self.outcome.ended
+        return {"run_id": run_id, "lock": self.config.lock, "ended": ended}
 
 
 def run_job(
@@ -57,19 +59,38 @@ def run_job(
     parser = _parser(description)
     add_options(parser)
     options = parser.parse_args()
-    _log_to_stderr_and_file()
+    logs.log_to_stderr_and_file(options.log_format)
+    # A scheduler that gives up on a run ends it as Ctrl-C does: with its record, and its lock gone.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    outcome = Outcome(_name(), options.run_id)
+    status = 0
     try:
-        job(Context(_settings(options), options))
-    except FashionrecError as error:
-        log.debug("stopped", exc_info=True)
-        _leave(str(error), error.exit_status)
-    except KeyboardInterrupt:
-        _leave("interrupted", 130)
+        settings = _settings(options)
+        outcome.notify = settings.notify
+        job(Context(settings, options, outcome))
     except BrokenPipeError:  # the reader of our output went away: | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:  # a defect, or Spark's: the trace is for the log
-        log.debug("failed", exc_info=True)
-        _leave(f"{one_line(error)} (stack trace: {_log_file()})", 1)
+    except (Exception, KeyboardInterrupt) as error:
+        status = _fail(outcome, error)
+    if options.json:
+        print(outcome.as_json(), flush=True)
+    if status:
+        sys.exit(status)
+
+
+def _fail(outcome: Outcome, error: BaseException) -> int:
+    """Say in one line why a job ends, and return its exit status."""
+    log.debug("stopped", exc_info=error)
+    if isinstance(error, FashionrecError):
+        message, run_status, exit_status = str(error), error.run_status, error.exit_status
+    elif isinstance(error, KeyboardInterrupt):
+        message, run_status, exit_status = "interrupted", "failed", 130
+    else:  # a defect, or Spark's: the trace is for the file
+        message = f"{one_line(error)} (stack trace: {logs.log_file()})"
+        run_status, exit_status = "failed", 1
+    log.error("%s", message)
+    outcome.failed(run_status, message)
+    return exit_status
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -99,15 +120,22 @@ def add_removal_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _parser(description: str | None) -> argparse.ArgumentParser:
-    name = Path(sys.argv[0]).stem.replace("_", "-")
     parser = argparse.ArgumentParser(
-        prog=f"./spark-submit.sh {name}", description=description, allow_abbrev=False
+        prog=f"./spark-submit.sh {_name()}", description=description, allow_abbrev=False
     )
+    parser.set_defaults(run_id=None, json=False)
     parser.add_argument("--config", action="append", default=[], type=Path, metavar="FILE")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--catalogue", metavar="PATH", help="folder with styles.csv and images")
     parser.add_argument("--warehouse", metavar="PATH", help="folder of the Delta tables")
+    parser.add_argument(
+        "--log-format", choices=logs.FORMATS, default=logs.TEXT, help="of the lines on stderr"
+    )
     return parser
+
+
+def _name() -> str:
+    return Path(sys.argv[0]).stem.replace("_", "-")
 
 
 def _settings(options: Options) -> Config:
@@ -119,26 +147,3 @@ def _settings(options: Options) -> Config:
         if (value := getattr(options, name))
     }
     return settings.model_copy(update=given)
-
-
-def _log_to_stderr_and_file() -> None:
-    """Show progress on stderr; keep everything, stack traces included, in a file."""
-    screen = logging.StreamHandler(sys.stderr)
-    screen.setLevel(logging.INFO)
-    screen.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    _log_file().parent.mkdir(parents=True, exist_ok=True)
-    file = RotatingFileHandler(_log_file(), maxBytes=20 << 20, backupCount=2, encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("fashionrec")
-    logger.setLevel(logging.DEBUG)
-    logger.handlers = [screen, file]
-    logger.propagate = False  # libraries hang handlers of their own on the root
-
-
-def _log_file() -> Path:
-    return Path(os.environ.get("SPARK_LOG_DIR", "logs")) / "fashionrec.log"
-
-
-def _leave(message: str, status: int) -> None:
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(status)

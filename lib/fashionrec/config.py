@@ -24,11 +24,14 @@ from fashionrec.settings import (
     EvaluateSettings,
     FinetuneSettings,
     LockSettings,
+    NotifySettings,
     PromoteSettings,
     Settings,
 )
 
 DEFAULTS = Path(__file__).parent / "conf" / "default.toml"
+# Settings that may hold a secret, which neither a file nor a command line should.
+_ENVIRONMENT = {"FASHIONREC_WEBHOOK": "notify.webhook"}
 _LISTS = ("neighbours", "lists")
 _WITHOUT_RULES = "similar"
 
@@ -146,10 +149,13 @@ class Config(Settings):
     promote: PromoteSettings
     audits: dict[str, AuditSettings]
     lock: LockSettings
+    notify: NotifySettings
 
 
 def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:
-    """Return the settings of the defaults, then `files`, then `overrides` ("section.key=value").
+    """Return the settings of the defaults, then `files`, then the environment's, then `overrides`.
+
+    An override is "section.key=value".
 
     Raises:
         UsageError: naming the file, the setting and what would be right.
@@ -157,6 +163,9 @@ def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:
     values: dict[str, Any] = {}
     for file in (DEFAULTS, *files):
         _merge(values, _read_toml(file), str(file))
+    for variable, key in _ENVIRONMENT.items():
+        if value := os.environ.get(variable):
+            _merge(values, _nested(key, value), variable)
     for override in overrides:
         _merge(values, _parse_override(override), f"--set {override}")
     try:
@@ -187,6 +196,10 @@ def _parse_override(override: str) -> dict[str, Any]:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text  # a bare word is a string: --set embed.device=cpu
+    return _nested(key, value)
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
     for part in reversed(key.split(".")):
         value = {part: value}
     return dict(value)
@@ -233,4 +246,5 @@ def _unknown_setting(name: str, values: dict[str, Any]) -> str:
 
 def _describe(error: ErrorDetails) -> str:
     name = ".".join(map(str, error["loc"]))
-    return f"setting '{name}': {error['msg'].lower()}, not {error['input']!r}"
+    found = "" if error["type"] == "secret" else f", not {error['input']!r}"
+    return f"setting '{name}': {error['msg'].lower()}{found}"

@@ -39,6 +39,7 @@ class HeldError(FashionrecError):
     """Another run holds the warehouse. Exit status 5."""
 
     exit_status = 5
+    run_status = "held"
 
 
 def one_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Fetching a URL that somebody else wrote, without being led into the own network.
+"""Fetching a URL that somebody else wrote, without being led into the own network; and posting.
 
 urllib3 parses the URL and decodes the body; names are resolved and sockets connected here.
 requests-hardened 1.3 (https://github.com/saleor/requests-hardened) judges only the first address
@@ -44,21 +44,44 @@ def fetch(url: str, settings: FetchSettings) -> bytes:
         UnreachableError: its host is not found, not to be connected to, or too slow.
         FetchError: the URL is refused, cannot be had, or is over a limit of `settings`.
     """
-    task = _Task(settings)
+    return _done(_Task(settings), url)
+
+
+def post(url: str, content: bytes, max_seconds: float) -> None:
+    """Send JSON to an http or https URL that the user has configured, so its host may be anywhere.
+
+    Neither proxies nor credentials are used, no redirect is followed, and the answer is not read.
+
+    Raises:
+        UnreachableError: its host is not found, not to be connected to, or too slow.
+        FetchError: the URL is refused, or the answer's status is none of 200 to 299.
+    """
+    host = str(checked_url(url).host)
+    settings = FetchSettings(
+        max_bytes=1, max_seconds=max_seconds, max_redirects=0, allow_hosts=[host]
+    )
+    _done(_Task(settings, content), url)
+
+
+def _done(task: "_Task", url: str) -> bytes:
     Thread(target=task.run, args=(url,), name="fetch", daemon=True).start()
     try:
-        return task.result.result(settings.max_seconds)
+        return task.result.result(task.settings.max_seconds)
     except TimeoutError:
         task.abort()
-        raise _too_slow(settings) from None
+        raise _too_slow(task.settings) from None
 
 
 class _Task:
-    """One fetch in its own thread: no time limit of a socket covers look-up, headers and body."""
+    """One fetch in its own thread: no time limit of a socket covers look-up, headers and body.
 
-    def __init__(self, settings: FetchSettings) -> None:
+    With `content` that is posted instead.
+    """
+
+    def __init__(self, settings: FetchSettings, content: bytes | None = None) -> None:
         self.result: Future[bytes] = Future()
-        self._settings = settings
+        self.settings = settings
+        self._content = content
         self._deadline = time.monotonic() + settings.max_seconds
         self._open = ExitStack()
         self._socket: socket.socket | None = None
@@ -71,7 +94,7 @@ class _Task:
         except FetchError as error:
             self.result.set_exception(error)
         except TimeoutError:
-            self.result.set_exception(_too_slow(self._settings))
+            self.result.set_exception(_too_slow(self.settings))
         except Exception as error:  # whatever a hostile answer makes the parsers raise
             kind = UnreachableError if isinstance(error, (OSError, UnicodeError)) else FetchError
             self.result.set_exception(kind(_reason(error)))
@@ -83,15 +106,15 @@ class _Task:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def _follow(self, url: str) -> bytes:
-        for _ in range(self._settings.max_redirects + 1):
-            with self._get(checked_url(url)) as response:
+        for _ in range(self.settings.max_redirects + 1):
+            with self._request(checked_url(url)) as response:
                 location = response.headers.get("Location")
                 if response.status not in _REDIRECTS or location is None:
                     return self._body(response)
                 url = urljoin(url, location)
-        raise FetchError(f"more than {self._settings.max_redirects} redirects")
+        raise FetchError(f"more than {self.settings.max_redirects} redirects")
 
-    def _get(self, url: Url) -> HTTPResponse:
+    def _request(self, url: Url) -> HTTPResponse:
         scheme, host = str(url.scheme), str(url.host)
         port = PORTS[scheme] if url.port is None else url.port
         stream = self._connect(host, port)
@@ -101,7 +124,12 @@ class _Task:
         connection = HTTPConnection(host, port, timeout=self._seconds_left())
         connection.sock, connection.auto_open = stream, 0  # it must never connect by itself
         headers = _HEADERS | {"Host": str(url.netloc)}
-        connection.request("GET", url.request_uri, headers=headers, preload_content=False)
+        method = "GET"
+        if self._content is not None:
+            method, headers["Content-Type"] = "POST", "application/json"
+        connection.request(
+            method, url.request_uri, self._content, headers=headers, preload_content=False
+        )
         return connection.getresponse()
 
     def _connect(self, host: str, port: int) -> socket.socket:
@@ -123,16 +151,18 @@ class _Task:
     def _judged(self, host: str, port: int) -> Sequence[_Address]:
         """Resolve a name, once, and refuse it unless each of its addresses may be connected to."""
         found = socket.getaddrinfo(_bare(host), port, type=socket.SOCK_STREAM)
-        allowed = {name.lower() for name in self._settings.allow_hosts}
+        allowed = {name.lower() for name in self.settings.allow_hosts}
         public = all(is_public(str(address[0])) for *_, address in found)
         if not public and not allowed & {host, f"{host}:{port}"}:
             raise FetchError("the host has an address that is not public, and is not allowed")
         return found
 
     def _body(self, response: HTTPResponse) -> bytes:
+        if self._content is not None and response.status // 100 == 2:
+            return b""
         if response.status != HTTPStatus.OK:
             raise FetchError(f"the server answered {response.status}")
-        limit = self._settings.max_bytes
+        limit = self.settings.max_bytes
         body = bytearray()
         while len(body) <= limit and (portion := response.read(_PORTION)):
             body += portion
@@ -151,7 +181,7 @@ class _Task:
     def _seconds_left(self) -> float:
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise _too_slow(self._settings)
+            raise _too_slow(self.settings)
         return left
 
 

@@ -1,10 +1,9 @@
 """The record of a run: its steps on the screen, its counts and seconds in the table `runs`."""
 
-import json
 import logging
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +19,8 @@ from fashionrec.store import Store
 from fashionrec.tables import RUNS
 
 log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
 
 
 @dataclass
@@ -74,13 +75,13 @@ def recorded(
     job: str,
     run_id: str | None = None,
     lock: LockSettings | None = None,
-    as_json: bool = False,
+    ended: Callable[[Row], object] = lambda _: None,
     part: str | None = None,
 ) -> Iterator[Run]:
     """Run a job's steps between two records in `runs`: 'running', then how it ended.
 
     With `lock` it holds the warehouse meanwhile, or just a `part` of it, and calls runs that were
-    killed 'abandoned'. With `as_json` the second record is printed to stdout as a line of JSON.
+    killed 'abandoned'. `ended` is told of those, and of its own second record.
 
     Raises:
         HeldError: another run holds it.
@@ -89,7 +90,7 @@ def recorded(
     with locked(Path(store.warehouse), run_id, lock, part) if lock else nullcontext():
         store.create_missing()
         if lock:
-            _abandon_the_dead(store, lock)
+            _abandon_the_dead(store, lock, ended)
         run = Run(run_id, job, datetime.now(UTC), store.versions())
         log.info("run %s of %s in %s", run.run_id, job, store.warehouse)
         _write(store, run, "running")
@@ -97,33 +98,29 @@ def recorded(
             yield run
         except BaseException as error:  # Ctrl-C as well: the record must not stay 'running'
             status = error.run_status if isinstance(error, FashionrecError) else "failed"
-            _end(store, run, as_json, status, one_line(error))
+            ended(_write(store, run, status, one_line(error)))
             raise
-        _end(store, run, as_json, "succeeded")
+        ended(_write(store, run, "succeeded"))
 
 
-def _abandon_the_dead(store: Store, lock: LockSettings) -> None:
+def _abandon_the_dead(store: Store, lock: LockSettings, ended: Callable[[Row], object]) -> None:
     """Give runs that are 'running', and yet hold no lock, their end."""
     running = {row["run_id"] for row in _running(store)}
     dead = running - living(Path(store.warehouse), lock)
     for row in _running(store):  # once more: a run lets its lock go when its end is recorded
         if row["run_id"] in dead:
             log.warning("run %s of %s was killed: it is abandoned", row["run_id"], row["job"])
-            store.put(RUNS, row | {"status": "abandoned", "message": "killed before its end"})
+            row |= {"status": "abandoned", "message": "killed before its end"}
+            store.put(RUNS, row)
+            ended(row)
 
 
-def _running(store: Store) -> list[dict[str, Any]]:
+def _running(store: Store) -> list[Row]:
     where = ds.field("status") == "running"
     return list(store.scan(RUNS, RUNS.names, where).to_table().to_pylist())
 
 
-def _end(store: Store, run: Run, as_json: bool, status: str, *errors: str) -> None:
-    row = _write(store, run, status, *errors)
-    if as_json:
-        print(json.dumps(row, default=str), flush=True)
-
-
-def _write(store: Store, run: Run, status: str, *errors: str) -> dict[str, Any]:
+def _write(store: Store, run: Run, status: str, *errors: str) -> Row:
     written = {
         name: version
         for name, version in store.versions().items()

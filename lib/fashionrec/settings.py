@@ -1,8 +1,10 @@
 """Types and bounds of the settings by which models are trained and judged; see `config`."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 
 class Settings(BaseModel):
@@ -12,6 +14,7 @@ class Settings(BaseModel):
 
 
 Head = Literal["gender", "base_colour"]
+_WEB = re.compile(r"(?i)https?://[^\s/?#@\\]+([/?][^\s\\]*)?")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -86,6 +89,20 @@ class LockSettings(Settings):
 
     wait_seconds: float = Field(ge=0)
     dead_after_seconds: float = Field(gt=60)
+
+
+class NotifySettings(Settings):
+    """[notify]: who is told of a run that did not succeed."""
+
+    webhook: str
+    max_seconds: float = Field(gt=0)
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_a_url(cls, webhook: str) -> str:
+        if webhook and not _WEB.fullmatch(webhook):
+            raise PydanticCustomError("secret", "give an http or https URL, without a password")
+        return webhook
 
 
 class AuditSettings(Settings):
