@@ -1,7 +1,10 @@
-"""The published tables without a JVM, through delta-rs: for lookups and notebooks."""
+"""The tables without a JVM, through delta-rs: for lookups, notebooks, and where Spark is slow."""
 
+import json
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import deltalake
 import pyarrow as pa
@@ -9,8 +12,92 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
+from fashionrec import tables
 from fashionrec.errors import FashionrecError
 from fashionrec.tables import Table
+
+# Operations that leave the rows as they are.
+_UPKEEP = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT"}
+
+
+class Reader:
+    """The Delta tables of one warehouse folder, to read."""
+
+    def __init__(self, warehouse: str | Path) -> None:
+        self.warehouse = str(warehouse)
+
+    def path(self, table: Table) -> str:
+        """Return where the table lies."""
+        return f"{self.warehouse}/{table.name}"
+
+    def exists(self, table: Table) -> bool:
+        """Say whether the table has been created."""
+        return deltalake.DeltaTable.is_deltatable(self.path(table))
+
+    def version(self, table: Table) -> int:
+        """Return the table's latest version, -1 where it does not exist."""
+        return self._snapshot(table).version() if self.exists(table) else -1
+
+    def versions(self) -> dict[str, int]:
+        """Return the latest version of every table that exists."""
+        return {table.name: self.version(table) for table in tables.ALL if self.exists(table)}
+
+    def is_empty(self, table: Table) -> bool:
+        """Say whether the table has no data file, from its log alone."""
+        return not self._snapshot(table).file_uris()
+
+    def state(self, table: Table) -> dict[str, Any]:
+        """Return what the last change of the table left as its state.
+
+        {} where that change left none: the rows are then not those that an earlier state speaks of.
+        """
+        for commit in self._snapshot(table).history():
+            if "userMetadata" in commit:
+                return dict(json.loads(commit["userMetadata"]))
+            if commit["operation"] not in _UPKEEP:
+                break
+        return {}
+
+    def states(self, table: Table) -> Iterator[dict[str, Any]]:
+        """Return every state that the table's log still has, the latest first."""
+        for commit in self._snapshot(table).history():
+            if "userMetadata" in commit:
+                yield json.loads(commit["userMetadata"])
+
+    def scan(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        where: ds.Expression | None = None,
+        version: int | None = None,
+    ) -> ds.Scanner:
+        """Return columns of the table, now or at a version, for the driver and without Spark."""
+        dataset = dataset_of(self.path(table), version)
+        return dataset.scanner(columns=list(columns), filter=where)
+
+    def read_version(
+        self, table: Table, columns: Sequence[str], version: int, where: ds.Expression | None = None
+    ) -> pa.Table | None:
+        """Return columns of the table at a version; None where it can no longer be read."""
+        try:
+            return self.scan(table, columns, where, version).to_table()
+        except (OSError, deltalake.exceptions.DeltaError):
+            return None  # its log or its files were cleaned up, or there never was such a version
+
+    def arrow_schema(self, table: Table) -> pa.Schema:
+        """Return the Arrow schema that the table's files have."""
+        return pa.schema(self._snapshot(table).schema().to_arrow())
+
+    def identity(self, table: Table) -> str:
+        """Return an id that tells the table from another one at the same path."""
+        return str(self._snapshot(table).metadata().id)
+
+    def count(self, table: Table, where: ds.Expression | None = None) -> int:
+        """Return the number of rows, without Spark."""
+        return int(dataset_of(self.path(table)).count_rows(filter=where))
+
+    def _snapshot(self, table: Table) -> deltalake.DeltaTable:
+        return deltalake.DeltaTable(self.path(table))
 
 
 def rows_of(warehouse: Path, table: Table, product_id: int) -> pa.Table:

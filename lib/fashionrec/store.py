@@ -7,14 +7,13 @@ go on is committed with its output, as Delta's userMetadata.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import deltalake
 import pyarrow as pa
-import pyarrow.dataset as ds
 from delta.tables import DeltaTable
 from deltalake.transaction import AddAction
 from py4j.protocol import Py4JJavaError
@@ -28,30 +27,19 @@ from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
 from fashionrec.creation import create_or_check
 from fashionrec.datafiles import FILE, Batches, DataFile, write_files
 from fashionrec.errors import FashionrecError
-from fashionrec.read import dataset_of
+from fashionrec.read import Reader
 from fashionrec.session import with_properties
 from fashionrec.tables import Table
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
-# Operations that leave the rows as they are.
-_UPKEEP = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT"}
 
-
-class Store:
-    """The Delta tables of one warehouse folder."""
+class Store(Reader):
+    """The Delta tables of one warehouse folder, to read and to write."""
 
     def __init__(self, spark: SparkSession, warehouse: str | Path) -> None:
+        super().__init__(warehouse)
         self.spark = spark
-        self.warehouse = str(warehouse)
-
-    def path(self, table: Table) -> str:
-        """Return where the table lies."""
-        return f"{self.warehouse}/{table.name}"
-
-    def exists(self, table: Table) -> bool:
-        """Say whether the table has been created."""
-        return deltalake.DeltaTable.is_deltatable(self.path(table))
 
     def create_missing(self, needed: Sequence[Table] = tables.NIGHTLY) -> None:
         """Create the tables that are not there yet, with their comments.
@@ -72,68 +60,6 @@ class Store:
         if version is not None:
             reader = reader.option("versionAsOf", version)
         return reader.load(self.path(table))
-
-    def version(self, table: Table) -> int:
-        """Return the table's latest version, -1 where it does not exist."""
-        return self._snapshot(table).version() if self.exists(table) else -1
-
-    def versions(self) -> dict[str, int]:
-        """Return the latest version of every table that exists."""
-        return {table.name: self.version(table) for table in tables.ALL if self.exists(table)}
-
-    def is_empty(self, table: Table) -> bool:
-        """Say whether the table has no data file, from its log alone."""
-        return not self._snapshot(table).file_uris()
-
-    def state(self, table: Table) -> dict[str, Any]:
-        """Return what the last change of the table left as its state.
-
-        {} where that change left none: the rows are then not those that an earlier state speaks of.
-        """
-        for commit in self._snapshot(table).history():
-            if "userMetadata" in commit:
-                return dict(json.loads(commit["userMetadata"]))
-            if commit["operation"] not in _UPKEEP:
-                break
-        return {}
-
-    def states(self, table: Table) -> Iterator[dict[str, Any]]:
-        """Return every state that the table's log still has, the latest first."""
-        for commit in self._snapshot(table).history():
-            if "userMetadata" in commit:
-                yield json.loads(commit["userMetadata"])
-
-    def scan(
-        self,
-        table: Table,
-        columns: Sequence[str],
-        where: ds.Expression | None = None,
-        version: int | None = None,
-    ) -> ds.Scanner:
-        """Return columns of the table, now or at a version, for the driver and without Spark."""
-        dataset = dataset_of(self.path(table), version)
-        return dataset.scanner(columns=list(columns), filter=where)
-
-    def read_version(
-        self, table: Table, columns: Sequence[str], version: int, where: ds.Expression | None = None
-    ) -> pa.Table | None:
-        """Return columns of the table at a version; None where it can no longer be read."""
-        try:
-            return self.scan(table, columns, where, version).to_table()
-        except (OSError, deltalake.exceptions.DeltaError):
-            return None  # its log or its files were cleaned up, or there never was such a version
-
-    def arrow_schema(self, table: Table) -> pa.Schema:
-        """Return the Arrow schema that the table's files have."""
-        return pa.schema(self._snapshot(table).schema().to_arrow())
-
-    def identity(self, table: Table) -> str:
-        """Return an id that tells the table from another one at the same path."""
-        return str(self._snapshot(table).metadata().id)
-
-    def count(self, table: Table, where: ds.Expression | None = None) -> int:
-        """Return the number of rows, without Spark."""
-        return int(dataset_of(self.path(table)).count_rows(filter=where))
 
     def restore(self, table: Table, version: int, state: dict[str, Any]) -> None:
         """Make the table what it was at a version, in one commit.
@@ -278,9 +204,6 @@ class Store:
                 .whenNotMatchedInsert(f"new.{CHANGE} <> 'delete'", values)  # type: ignore[arg-type]
                 .execute()
             )
-
-    def _snapshot(self, table: Table) -> deltalake.DeltaTable:
-        return deltalake.DeltaTable(self.path(table))
 
     def _committing(self, state: dict[str, Any] | None) -> AbstractContextManager[None]:
         properties = {} if state is None else {_USER_METADATA: json.dumps(state)}
