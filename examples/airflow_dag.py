@@ -5,13 +5,13 @@ A retry has the run id of its first try, so it goes on where that was killed, as
 
 from datetime import datetime, timedelta
 
-from airflow.exceptions import AirflowFailException, AirflowSkipException
-
 try:
     from airflow.providers.standard.operators.bash import BashOperator
     from airflow.sdk import DAG
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 except ImportError:  # Airflow 2
     from airflow import DAG
+    from airflow.exceptions import AirflowFailException, AirflowSkipException
     from airflow.operators.bash import BashOperator
 
 PROJECT = "/opt/fashionrec"

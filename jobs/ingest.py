@@ -1,6 +1,7 @@
 """Bring the tables products, images, rejects and files up to date with a catalogue."""
 
 from fashionrec.cli import Context, add_ingest_options, run_job
+from fashionrec.dry_run import dry_run
 from fashionrec.errors import UsageError
 from fashionrec.ingest.ingest import ingest
 from fashionrec.runs import recorded
@@ -12,6 +13,9 @@ def main(context: Context) -> None:
     """Ingest the catalogue that --catalogue names."""
     if context.catalogue is None:
         raise UsageError("ingest needs a catalogue: give its folder with --catalogue")
+    if context.options.dry_run:
+        dry_run(context, "ingest")
+        return
     store = Store(spark_session("ingest"), context.warehouse)
     options = context.options
     with recorded(store, "ingest", **context.run_options) as run, run.step("ingest"):

@@ -1,6 +1,7 @@
 """The whole flow, in order: ingest, embed, neighbours, publish."""
 
 from fashionrec.cli import Context, add_ingest_options, run_job
+from fashionrec.dry_run import NIGHT, dry_run
 from fashionrec.embed.devices import check_devices
 from fashionrec.embed.embed import embed
 from fashionrec.evaluation.published import warn_of_slices
@@ -18,6 +19,9 @@ from fashionrec.summary import print_summary
 def main(context: Context) -> None:
     """Bring every table up to date with the catalogue."""
     settings, options = context.config, context.options
+    if options.dry_run:
+        dry_run(context, *NIGHT)
+        return
     catalogue = context.catalogue or ensure_catalogue(context.sample, settings.sample)
     store = Store(spark_session("nightly"), context.warehouse)
     with recorded(store, "nightly", **context.run_options) as run:

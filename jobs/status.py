@@ -4,26 +4,44 @@ import argparse
 from datetime import timedelta
 
 from fashionrec.cli import Context, run_job
+from fashionrec.read import Reader
 from fashionrec.status import check_freshness, format_runs, last_runs
+from fashionrec.tables import HELD, RECOMMENDATIONS
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this job alone."""
-    parser.add_argument("--runs", type=int, default=10, metavar="N", help="how many (default: 10)")
+    parser.add_argument(
+        "--runs", type=_runs, default=10, metavar="N", help="how many (default: 10)"
+    )
     parser.add_argument(
         "--max-age",
-        type=float,
-        default=26,
+        type=_hours,
+        default=timedelta(hours=26),
         metavar="HOURS",
         help="since the last night that succeeded (default: 26)",
     )
 
 
+def _runs(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give 1 or more")
+    return number
+
+
+def _hours(text: str) -> timedelta:
+    if not 0 <= (hours := float(text)) <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text}: give hours, 0 to 1,000,000")
+    return timedelta(hours=hours)
+
+
 def main(context: Context) -> None:
     """Look at the record of runs."""
-    runs = last_runs(context.warehouse)
-    print(format_runs(runs[: context.options.runs]))
-    print(check_freshness(runs, timedelta(hours=context.options.max_age)))
+    warehouse, options = context.warehouse, context.options
+    runs = last_runs(warehouse, context.config.lock)
+    print(format_runs(runs[: options.runs]), flush=True)
+    held = Reader(warehouse).state(RECOMMENDATIONS).get(HELD)
+    print(check_freshness(runs, options.max_age, held))
 
 
 if __name__ == "__main__":

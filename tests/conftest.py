@@ -85,10 +85,10 @@ def run_job(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     """Run a job's file as spark-submit does, in this process; return its exit status."""
     monkeypatch.setenv("SPARK_LOG_DIR", str(tmp_path / "logs"))
     monkeypatch.setenv("FASHIONREC_HOME", str(ROOT))
-    return lambda job, *options: _run(job, *options)
+    return run
 
 
-def _run(job: str, *options: object) -> int:
+def run(job: str, *options: object) -> int:
     argv, sys.argv = sys.argv, [job, *map(str, options)]
     try:
         runpy.run_path(str(ROOT / "jobs" / f"{job}.py"), run_name="__main__")
@@ -109,7 +109,7 @@ def _night(
     warehouse = tmp_path_factory.mktemp("night") / "warehouse"
     os.environ["SPARK_LOG_DIR"] = str(warehouse.parent / "logs")
     paths = ("--catalogue", catalogue, "--warehouse", warehouse)
-    assert _run("nightly", *paths, "--set", f"model={tiny_model}", "--run-id", "first") == 0
+    assert run("nightly", *paths, "--set", f"model={tiny_model}", "--run-id", "first") == 0
     return warehouse
 
 

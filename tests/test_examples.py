@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import textwrap
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, run
 
 EXAMPLES = ROOT / "examples"
 
@@ -21,7 +22,7 @@ PARSE = """
         from airflow.dag_processing.dagbag import DagBag
     except ImportError:
         from airflow.models import DagBag
-    bag = DagBag(dag_folder=sys.argv[1], include_examples=False)
+    bag = DagBag(dag_folder=sys.argv[1])
     assert not bag.import_errors, bag.import_errors
     dag = bag.dags["fashionrec_nightly"]
     (task,) = dag.tasks
@@ -43,7 +44,11 @@ PARSE = """
 def test_airflow_parses_the_dag_and_retries_only_what_may_succeed(tmp_path: Path) -> None:
     dag = shutil.copy(EXAMPLES / "airflow_dag.py", tmp_path)
     command = [os.environ["AIRFLOW_PYTHON"], "-c", textwrap.dedent(PARSE), dag]
-    env = {"AIRFLOW_HOME": str(tmp_path / "airflow"), "PATH": os.environ["PATH"]}
+    env = {
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PATH": os.environ["PATH"],
+    }
     result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     told, *statuses = [line for line in result.stdout.splitlines() if re.match(r"\{|\d ", line)]
@@ -94,15 +99,29 @@ def test_the_crontab_runs_a_night_and_looks_at_it() -> None:
     assert " status " in look[5]
 
 
+COMMAND = re.compile(r"spark-submit\.sh (nightly|status) --no-install ([^>)\n]*)")
+
+
 @pytest.mark.parametrize("name", ["airflow_dag.py", "crontab", "fashionrec-nightly.service"])
-def test_every_command_of_an_example_is_one_that_we_take(name: str, tmp_path: Path) -> None:
-    text = (EXAMPLES / name).read_text()
-    found = re.findall(r"spark-submit\.sh ((?:nightly|status) [^>)'\n]*)", text)
-    assert found
-    for command in found:
-        words = [
-            word for word in command.split() if word not in ("2", "--run-id", '"$RUN_ID"', '"')
-        ]
-        job = [str(ROOT / "spark-submit.sh"), *words, "--help"]
-        result = subprocess.run(job, capture_output=True, text=True, timeout=60)
-        assert result.returncode == 0, result.stderr
+def test_the_commands_of_an_example_are_taken(
+    name: str,
+    catalogue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SPARK_LOG_DIR", str(tmp_path / "logs"))
+    monkeypatch.setenv("FASHIONREC_HOME", str(ROOT))
+    text = re.sub(r"'\n +\"", "", (EXAMPLES / name).read_text())  # one string of Python
+    commands = COMMAND.findall(text)
+    assert commands
+    for job, options in commands:
+        options = options.replace("/data/catalogue", str(catalogue)).replace("/data", str(tmp_path))
+        words = shlex.split(options.partition(" 2")[0].rstrip('",'))
+        assert {"--warehouse", f"{tmp_path}/warehouse"} <= set(words)
+        if job == "nightly":
+            assert run(job, *words, "--dry-run") == 0
+            assert json.loads(capsys.readouterr().out)["status"] == "dry run"
+        else:
+            assert run(job, *words) == 1
+            assert "there is no such table yet" in capsys.readouterr().err

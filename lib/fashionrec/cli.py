@@ -103,9 +103,17 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_step_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the steps of a night."""
+    add_run_options(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be done and how much; write nothing"
+    )
+
+
 def add_ingest_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the jobs that ingest."""
-    add_run_options(parser)
+    add_step_options(parser)
     parser.add_argument("--verify", action="store_true", help="read every file, changed or not")
     add_removal_option(parser)
 

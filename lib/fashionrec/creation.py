@@ -22,15 +22,25 @@ def create_or_check(path: str, table: Table) -> None:
     Raises:
         FashionrecError: the folder holds something else.
     """
+    if not is_ours(path, table):
+        _create(path, table)
+
+
+def is_ours(path: str, table: Table) -> bool:
+    """Say whether the table has been created.
+
+    Raises:
+        FashionrecError: the folder holds something else.
+    """
     if deltalake.DeltaTable.is_deltatable(path):
         _check_columns(path, table)
-    elif Path(path).exists() and any(Path(path).iterdir()):
+        return True
+    if Path(path).exists() and any(Path(path).iterdir()):
         raise FashionrecError(
             f"{path}: is not a Delta table, so this is no warehouse of ours: give another folder "
             "with --warehouse"
         )
-    else:
-        _create(path, table)
+    return False
 
 
 def _create(path: str, table: Table) -> None:

@@ -23,6 +23,8 @@ from fashionrec.settings import LockSettings
 
 log = logging.getLogger(__name__)
 
+WHOLE = "_lock"  # the name of the lock of a whole warehouse; a part's follows it
+
 _SECONDS_BETWEEN_RENEWALS = 30.0
 _SECONDS_BETWEEN_TRIES = 1.0
 _SAME_START = 1.0  # seconds: the operating system's clock of starts is coarse
@@ -49,7 +51,7 @@ def locked(
     Raises:
         HeldError: another run holds it.
     """
-    path = warehouse / (f"_lock.{part.replace('/', '.')}" if part else "_lock")
+    path = warehouse / (f"{WHOLE}.{part.replace('/', '.')}" if part else WHOLE)
     warehouse.mkdir(parents=True, exist_ok=True)
     me = Holder(run_id, socket.gethostname(), os.getpid(), psutil.Process().create_time())
     _acquire(path, me, settings, part or "this warehouse")
@@ -66,9 +68,19 @@ def locked(
 
 def living(warehouse: Path, settings: LockSettings) -> set[str]:
     """Return the runs that hold something of a warehouse and are not dead."""
-    with _alone(warehouse / "_lock"):
-        found = [(path, _read(path)) for path in warehouse.glob("_lock*")]
-        return {by.run_id for path, by in found if by is not None and _lives(by, path, settings)}
+    with _alone(warehouse / WHOLE):
+        return {holder.run_id for holder in holders(warehouse, settings).values()}
+
+
+def holders(warehouse: Path, settings: LockSettings) -> dict[str, Holder]:
+    """Return who holds what and is not dead, by the lock's name, and write nothing."""
+    found = {}
+    for path in warehouse.glob(f"{WHOLE}*"):
+        holder = _read(path)
+        with suppress(FileNotFoundError):  # it was given back meanwhile
+            if holder is not None and _lives(holder, path, settings):
+                found[path.name] = holder
+    return found
 
 
 def _acquire(path: Path, me: Holder, settings: LockSettings, what: str) -> None:

@@ -8,6 +8,7 @@ import pyarrow.dataset as ds
 from fashionrec.config import project_home
 from fashionrec.embed.model import Model, load_model
 from fashionrec.errors import FashionrecError
+from fashionrec.read import Reader
 from fashionrec.store import Store
 from fashionrec.tables import MODELS
 
@@ -23,19 +24,29 @@ def current_model(store: Store, wanted: str) -> Model:
     `wanted` is the setting `model`: "current", a folder, or torchvision:WEIGHTS.
     """
     row = _current_row(store)
-    if wanted != CURRENT:
-        model = load_model(wanted, project_home())
-    elif row is None:
-        model = load_model(DEFAULT_MODEL, project_home())
-    else:
-        model = load_model(row["path"], project_home())
-        if model.version != row["model_version"]:
-            raise FashionrecError(
-                f"{row['path']}: holds {model.version}, but the current model is "
-                f"{row['model_version']}: restore it, or name a model with --set model=FOLDER"
-            )
+    model = wanted_model(store, wanted)
     if row is None or row["model_version"] != model.version:
         make_current(store, model)
+    return model
+
+
+def wanted_model(store: Reader, wanted: str) -> Model:
+    """Return the model that the setting `model` wants, and record nothing.
+
+    Raises:
+        FashionrecError: it cannot be loaded, or the current model's folder holds another one.
+    """
+    row = _current_row(store)
+    if wanted != CURRENT:
+        return load_model(wanted, project_home())
+    if row is None:
+        return load_model(DEFAULT_MODEL, project_home())
+    model = load_model(row["path"], project_home())
+    if model.version != row["model_version"]:
+        raise FashionrecError(
+            f"{row['path']}: holds {model.version}, but the current model is "
+            f"{row['model_version']}: restore it, or name a model with --set model=FOLDER"
+        )
     return model
 
 
@@ -52,7 +63,7 @@ def make_current(store: Store, model: Model) -> None:
     store.sync(MODELS, retired.unionByName(rows))
 
 
-def current_version(store: Store) -> str:
+def current_version(store: Reader) -> str:
     """Return the current model version.
 
     Raises:
@@ -71,6 +82,8 @@ def versions_by_promotion(store: Store) -> list[str]:
     return list(rows.sort_by(order)["model_version"].to_pylist())
 
 
-def _current_row(store: Store) -> dict[str, str] | None:
+def _current_row(store: Reader) -> dict[str, str] | None:
+    if not store.exists(MODELS):
+        return None
     rows = store.scan(MODELS, ["model_version", "path"], ds.field("current")).to_table().to_pylist()
     return rows[0] if rows else None

@@ -10,11 +10,10 @@ from pyspark.sql import functions as F
 from fashionrec.audits import Broken, Night, audit
 from fashionrec.config import Config
 from fashionrec.errors import RefusedError
+from fashionrec.read import Reader
 from fashionrec.runs import Run
 from fashionrec.store import Store
-from fashionrec.tables import EMBEDDINGS, FILES, NEIGHBOURS, PRODUCTS, RECOMMENDATIONS
-
-HELD = "held"  # in the state of `recommendations`: the run that they were rolled back to
+from fashionrec.tables import EMBEDDINGS, FILES, HELD, NEIGHBOURS, PRODUCTS, RECOMMENDATIONS
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +44,7 @@ def publish(
     Raises:
         RefusedError: an audit found what must not be published; nothing was written.
     """
-    read = {table.name: store.version(table) for table in (NEIGHBOURS, PRODUCTS, EMBEDDINGS)}
-    state = {"model_version": model_version, "read": read}
-    last = store.state(RECOMMENDATIONS)
+    state, last = state_of(store, model_version), store.state(RECOMMENDATIONS)
     if HELD in last and not resume:
         run.warn("publish", f"{last[HELD]} was rolled back to, and stays until publish --resume")
     elif last == state:
@@ -58,10 +55,16 @@ def publish(
     run.count("publish", rows_changed=0)
 
 
+def state_of(store: Reader, model_version: str) -> dict[str, Any]:
+    """Return all that `recommendations` depend on."""
+    read = {table.name: store.version(table) for table in (NEIGHBOURS, PRODUCTS, EMBEDDINGS)}
+    return {"model_version": model_version, "read": read}
+
+
 def _publish(
     store: Store, state: dict[str, Any], settings: Config, run: Run, allow_removal: bool
 ) -> int:
-    _require_lists_of(store, state["model_version"])
+    require_lists_of(store, state["model_version"])
     told = _told(store, state["model_version"])
     rows = recommendations(store.read(NEIGHBOURS), told, run.run_id).persist()
     rules = dict(settings.audits)
@@ -106,7 +109,7 @@ def _judge(broken: Iterable[Broken], run: Run) -> None:
         raise RefusedError(f"recommendations stay as they were: {'; '.join(refused)}")
 
 
-def _require_lists_of(store: Store, model_version: str) -> None:
+def require_lists_of(store: Reader, model_version: str) -> None:
     """Refuse to publish lists that another model version made: a promotion is published whole."""
     found = store.scan(NEIGHBOURS, ["model_version"]).to_table()["model_version"].unique()
     others = sorted(set(found.to_pylist()) - {model_version})

@@ -49,8 +49,11 @@ class Reader:
     def state(self, table: Table) -> dict[str, Any]:
         """Return what the last change of the table left as its state.
 
-        {} where that change left none: the rows are then not those that an earlier state speaks of.
+        {} where that change left none: the rows are then not those that an earlier state speaks of;
+        and where there is no table.
         """
+        if not self.exists(table):
+            return {}
         for commit in self._snapshot(table).history():
             if "userMetadata" in commit:
                 return dict(json.loads(commit["userMetadata"]))

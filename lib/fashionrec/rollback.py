@@ -1,9 +1,8 @@
 """Putting an earlier published night back."""
 
 from fashionrec.errors import FashionrecError, UsageError
-from fashionrec.publish import HELD
 from fashionrec.store import Store
-from fashionrec.tables import RECOMMENDATIONS, RUNS
+from fashionrec.tables import HELD, RECOMMENDATIONS, RUNS
 
 
 def roll_back(store: Store, to: str | None) -> str:

@@ -1,56 +1,84 @@
 """The last runs of a warehouse, and whether what is published is fresh: no JVM."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from fashionrec.errors import StaleError
+from fashionrec.lock import holders
 from fashionrec.read import existing_dataset
+from fashionrec.settings import LockSettings
 from fashionrec.tables import RUNS
 
 Row = dict[str, Any]
 
 _PUBLISHES = ("nightly", "publish")
 _COLUMNS = ["run_id", "job", "status", "started_at", "finished_at", "message"]
+_MINUTES = "%Y-%m-%d %H:%M"
 
 
-def last_runs(warehouse: Path) -> list[Row]:
+def last_runs(warehouse: Path, lock: LockSettings) -> list[Row]:
     """Return the warehouse's runs, the latest first.
+
+    A run that is 'running' and holds nothing was killed: it is told as the next run will record it.
 
     Raises:
         FashionrecError: the warehouse has no record of runs.
     """
-    rows = existing_dataset(warehouse, RUNS).to_table(columns=_COLUMNS).to_pylist()
+    running = {row["run_id"] for row in _runs(warehouse) if row["status"] == "running"}
+    dead = running - {holder.run_id for holder in holders(warehouse, lock).values()}
+    rows = _runs(warehouse)  # once more: a run lets its lock go when its end is recorded
+    for row in rows:
+        if row["status"] == "running" and row["run_id"] in dead:
+            row |= {"status": "abandoned", "message": "killed before its end"}
     return sorted(rows, key=lambda row: row["started_at"], reverse=True)
 
 
-def format_runs(runs: list[Row]) -> str:
-    """Return a line per run: id, job, how it ended, how long it took, and its message."""
-    return "\n".join(map(_line, runs)) or "no run yet"
+def _runs(warehouse: Path) -> list[Row]:
+    return list(existing_dataset(warehouse, RUNS).to_table(columns=_COLUMNS).to_pylist())
 
 
-def _line(run: Row) -> str:
+def format_runs(runs: Sequence[Row]) -> str:
+    """Return a line per run: id, start in UTC, job, how it ended, seconds; its message below it."""
+    cells = [_cells(run) for run in runs]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for run, row in zip(runs, cells, strict=True):
+        padded = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        lines.append("  ".join(padded).rstrip())
+        lines += [f"    {part}" for part in (run["message"] or "").split("; ") if part]
+    return "\n".join(lines) or "no run yet"
+
+
+def _cells(run: Row) -> list[str]:
     took = ""
     if run["finished_at"] is not None:
         took = f"{(run['finished_at'] - run['started_at']).total_seconds():,.0f} s"
-    line = f"{run['run_id']:<22} {run['job']:<10} {run['status']:<10} {took:>8}"
-    return f"{line}  {run['message'] or ''}".rstrip()
+    began = run["started_at"].strftime(_MINUTES)
+    return [run["run_id"], began, run["job"], run["status"], took]
 
 
-def check_freshness(runs: list[Row], max_age: timedelta, now: datetime | None = None) -> str:
+def check_freshness(
+    runs: Sequence[Row], max_age: timedelta, held: str | None = None, now: datetime | None = None
+) -> str:
     """Return when `recommendations` was last brought up to date.
+
+    `held`: the run that they were rolled back to, whose they are until `publish --resume`.
 
     Raises:
         StaleError: that was longer ago than `max_age`, or never.
     """
-    good = (r for r in runs if r["status"] == "succeeded" and r["job"] in _PUBLISHES)
-    last = next(good, None)
+    good = [run for run in runs if run["status"] == "succeeded" and run["job"] in _PUBLISHES]
+    last = next((run for run in good if held in (None, run["run_id"])), None)
     if last is None:
         raise StaleError("recommendations: no night has succeeded yet: run nightly")
     age = (now or datetime.now(UTC)) - last["finished_at"]
-    told = f"recommendations: as of {last['finished_at']:%Y-%m-%d %H:%M} UTC (run {last['run_id']})"
+    run = f"rolled back to run {held}" if held else f"run {last['run_id']}"
+    when = last["finished_at"].strftime(_MINUTES)
+    told = f"recommendations: as of {when} UTC ({run}), {_hours(age)} hours ago"
     if age > max_age:
-        raise StaleError(f"{told}, {_hours(age)} hours ago; --max-age is {_hours(max_age)}")
+        raise StaleError(f"{told}; --max-age is {_hours(max_age)}")
     return told
 
 

@@ -188,6 +188,8 @@ RECOMMENDATIONS = Table(
     """),
 )
 
+HELD = "held"  # in the state of `recommendations`: the run that they were rolled back to
+
 RUNS = Table(
     "runs",
     "Every run of a job, with what it counted and how long it took",

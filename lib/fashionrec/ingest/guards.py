@@ -1,37 +1,10 @@
-"""When an ingest need not start, and when it must not go on."""
+"""When an ingest must not go on."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
-import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from fashionrec.errors import RefusedError
-from fashionrec.ingest.links import known_entry
-from fashionrec.ingest.listing import CANNOT_READ, LINK, Entry
 from fashionrec.store import Store
-from fashionrec.tables import FILES, PRODUCTS
-
-
-def is_unchanged(
-    store: Store, folder: Path, entries: Sequence[Entry], checks: dict[str, str]
-) -> bool:
-    """Say whether `files` knows exactly these entries, without Spark and without reading one.
-
-    Which links are needed depends on the other files alone, so those that it knows still are.
-    """
-    columns = ["path", "kind", "size", "mtime", "checks", "problem"]
-    known = store.scan(FILES, columns).to_table()
-    times = known["mtime"].cast(pa.int64()).to_pylist()
-    names = ("path", "kind", "size", "checks", "problem")
-    paths, kinds, sizes, under, problems = (known[name].to_pylist() for name in names)
-    if len(known) - kinds.count(LINK) != len(entries):
-        return False
-    if any(problem and problem.startswith(CANNOT_READ) for problem in problems):
-        return False
-    links = [known_entry(folder, p) for p, kind in zip(paths, kinds, strict=True) if kind == LINK]
-    listed = {(e.path, e.size, e.mtime, checks[e.kind]) for e in (*entries, *links)}
-    return listed == set(zip(paths, sizes, times, under, strict=True))
+from fashionrec.tables import PRODUCTS
 
 
 def check_removal(store: Store, lines: DataFrame, pictures: DataFrame, max_share: float) -> None:
@@ -49,6 +22,11 @@ def check_removal(store: Store, lines: DataFrame, pictures: DataFrame, max_share
 def _check_share(what: str, old: DataFrame, new: DataFrame, max_share: float) -> None:
     total = old.count()
     removed = old.join(new, on="product_id", how="left_anti").count() if total else 0
+    refuse_loss(what, removed, total, max_share)
+
+
+def refuse_loss(what: str, removed: int, total: int, max_share: float) -> None:
+    """Raise RefusedError where more than a share of `total` is removed."""
     if removed > max_share * total:
         raise RefusedError(
             f"the catalogue has lost {removed:,} of {total:,} {what} "

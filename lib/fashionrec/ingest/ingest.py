@@ -15,8 +15,9 @@ from fashionrec.ingest.counts import (
     link_counts,
     picture_counts,
 )
-from fashionrec.ingest.guards import check_removal, is_unchanged
+from fashionrec.ingest.guards import check_removal
 from fashionrec.ingest.images import Reader, write_images
+from fashionrec.ingest.known import compare_files
 from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
 from fashionrec.ingest.styles import read_header
 from fashionrec.runs import Run
@@ -52,7 +53,7 @@ def ingest(
     checks = checks_of(settings)
     entries = [*csv_entries(folder), *list_catalogue(folder)]
     last = store.state(FILES)
-    if last and not verify and is_unchanged(store, folder, entries, checks):
+    if last and not verify and compare_files(store, folder, entries, checks).none:
         log.info("ingest: no file of the catalogue has changed")
         run.count("ingest", **last["counts"], **dict.fromkeys(_NOT_STATE, 0))
         return

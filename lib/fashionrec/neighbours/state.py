@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from fashionrec.config import NeighbourSettings
 from fashionrec.neighbours.catalogue import Versions, read_keys
 from fashionrec.neighbours.plans import columns_needed, enabled_lists
-from fashionrec.store import Store
+from fashionrec.read import Reader
 from fashionrec.tables import EMBEDDINGS, PRODUCTS
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 State = dict[str, Any]
 
 
-def state_of(store: Store, model_version: str, settings: NeighbourSettings) -> State:
+def state_of(store: Reader, model_version: str, settings: NeighbourSettings) -> State:
     """Return all that lists depend on."""
     lists = {name: rules.model_dump() for name, rules in enabled_lists(settings).items()}
     return {
@@ -32,15 +32,15 @@ def state_of(store: Store, model_version: str, settings: NeighbourSettings) -> S
 
 
 def read_before(
-    store: Store, last: State, state: State, keys: pa.Table, settings: NeighbourSettings
+    store: Reader, last: State, state: State, keys: pa.Table, settings: NeighbourSettings
 ) -> pa.Table | None:
     """Return the keys that the lists were made from; None where all must be made anew."""
-    before = read_products(store, last, settings) if _continues(last, state) else None
+    reason = why_anew(store, last, state)
+    before = None if reason else read_products(store, last, settings)
     if before is not None and is_large(before, settings) and not is_large(keys, settings):
-        log.info("neighbours: the catalogue is small enough for exact lists again")
-        before = None
+        reason, before = "the catalogue is small enough for exact lists again", None
     if before is None:
-        log.info("neighbours: makes all lists anew")
+        log.info("neighbours: makes all lists anew: %s", reason)
     return before
 
 
@@ -49,21 +49,21 @@ def is_large(keys: pa.Table, settings: NeighbourSettings) -> bool:
     return len(pc.unique(keys["image_sha256"])) > settings.exact_up_to
 
 
-def read_products(store: Store, state: State, settings: NeighbourSettings) -> pa.Table | None:
+def read_products(store: Reader, state: State, settings: NeighbourSettings) -> pa.Table | None:
     """Return the keys of the products at a state; None where it can no longer be read."""
     versions = Versions(state["embeddings"], state["products"])
-    keys = read_keys(store, state["model_version"], versions, columns_needed(settings))
-    if keys is None:
-        log.info("neighbours: %s can no longer be read", versions)
-    return keys
+    return read_keys(store, state["model_version"], versions, columns_needed(settings))
 
 
-def _continues(last: State, state: State) -> bool:
-    """Say whether lists made under `last` can be brought up to date; and why not on the log."""
+def why_anew(reader: Reader, last: State, state: State) -> str | None:
+    """Return why lists made under `last` cannot be brought up to date; None where they can."""
     if not last:
-        return False
+        return "there are none that this project has left"
     fixed = ("model_version", "k", "lists", "inexact", "tables")
     changed = [name for name in fixed if last.get(name) != state[name]]
     if changed:
-        log.info("neighbours: %s changed", ", ".join(changed))
-    return not changed
+        return f"{', '.join(changed)} changed"
+    for table in (EMBEDDINGS, PRODUCTS):
+        if reader.read_version(table, ["product_id"], last[table.name]) is None:
+            return f"version {last[table.name]} of {table.name} can no longer be read"
+    return None

@@ -1,0 +1,197 @@
+"""What the steps of a night would do, and how much: told without Spark, and without a write.
+
+Files are compared by name, size and time, lines by their ids, steps by their states: those figures
+are exact. What a picture holds is known once it is read, so what follows from it is 'at most'.
+"""
+
+from dataclasses import dataclass, field
+
+import pyarrow.dataset as ds
+
+from fashionrec.cli import Context
+from fashionrec.creation import is_ours
+from fashionrec.embed.embed import require_complete
+from fashionrec.ingest.forecast import IngestForecast, forecast_ingest
+from fashionrec.lock import WHOLE, holders
+from fashionrec.models import current_version, wanted_model
+from fashionrec.neighbours.state import state_of as lists_state
+from fashionrec.neighbours.state import why_anew
+from fashionrec.publish import require_lists_of
+from fashionrec.publish import state_of as published_state
+from fashionrec.read import Reader
+from fashionrec.tables import EMBEDDINGS, HELD, IMAGES, NEIGHBOURS, NIGHTLY, RECOMMENDATIONS, Table
+
+NIGHT = ("ingest", "embed", "neighbours", "publish")
+
+
+@dataclass
+class Forecast:
+    """What was found so far: lines for people, counts for programs.
+
+    `changing`: a step before this one writes, or may write, what this one reads; `pictures`: at
+    most so many more may come to be known; `model_version`: what `embed` would use.
+    """
+
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    changing: bool = False
+    pictures: int = 0
+    model_version: str | None = None
+
+    def tell(self, label: str, text: str) -> None:
+        """Add a line."""
+        self.lines.append((label, text))
+
+    def count(self, step: str, **counts: int) -> None:
+        """Add counts of a step."""
+        self.counts |= {f"{step}.{what}": count for what, count in counts.items()}
+
+
+def dry_run(context: Context, *steps: str) -> None:
+    """Say on stdout what the steps would do.
+
+    Raises:
+        FashionrecError: what the job would fail or be refused for, where that is known beforehand.
+    """
+    reader, forecast = Reader(context.warehouse), Forecast()
+    _look_at_warehouse(reader, context, forecast)
+    for step in steps:
+        _STEPS[step](reader, context, forecast)
+    if context.options.json:
+        context.outcome.record |= {"status": "dry run", "counts": forecast.counts}
+        return
+    print("A dry run: nothing is written\n")
+    for label, text in forecast.lines:
+        print(f"  {label:<16}{text}")
+
+
+def _look_at_warehouse(reader: Reader, context: Context, forecast: Forecast) -> None:
+    made = [is_ours(reader.path(table), table) for table in NIGHTLY]
+    forecast.tell("warehouse", reader.warehouse if any(made) else f"{reader.warehouse}, to be made")
+    holder = holders(context.warehouse, context.config.lock).get(WHOLE)
+    if holder is not None:
+        told = f"run {holder.run_id} on {holder.host} (process {holder.pid}) holds it now"
+        forecast.tell("", told)
+
+
+def _ingest(reader: Reader, context: Context, forecast: Forecast) -> None:
+    folder, options = context.catalogue or context.sample, context.options
+    if context.catalogue is None and not (folder / "styles.csv").exists():
+        forecast.pictures = context.config.sample.products
+        forecast.tell("ingest", f"a sample of {forecast.pictures:,} products, drawn into {folder}")
+        forecast.count("ingest", drawn=forecast.pictures)
+    else:
+        found = forecast_ingest(
+            reader,
+            folder,
+            context.config.ingest,
+            verify=options.verify,
+            allow_removal=options.allow_removal,
+        )
+        forecast.tell("catalogue", str(folder))
+        _tell_ingest(found, forecast)
+        forecast.pictures = found.pictures
+        if not found.changing:
+            return
+    forecast.changing = True
+
+
+def _tell_ingest(found: IngestForecast, forecast: Forecast) -> None:
+    files = found.files
+    kinds = {"new": len(files.new), "changed": len(files.changed), "gone": len(files.gone)}
+    size = sum(entry.size for entry in found.read)
+    forecast.tell(
+        "lines",
+        f"{found.lines:,}; {found.products:,} products, {found.new:,} new, {found.gone:,} gone",
+    )
+    forecast.tell("image entries", f"{found.image_entries:,}")
+    forecast.tell("files", ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()))
+    links = f", and at most {found.links:,} links of images.csv" if found.links else ""
+    reads = f"reads {len(found.read):,} files, {size / 1e6:,.1f} MB{links}"
+    forecast.tell("ingest", reads if found.changing else "nothing to do")
+    forecast.count(
+        "ingest",
+        lines=found.lines,
+        products=found.products,
+        products_new=found.new,
+        products_gone=found.gone,
+        image_entries=found.image_entries,
+        **{f"files_{kind}": count for kind, count in kinds.items()},
+        files_read=len(found.read),
+        bytes_read=size,
+        links_read_at_most=found.links,
+    )
+
+
+def _embed(reader: Reader, context: Context, forecast: Forecast) -> None:
+    version = wanted_model(reader, context.config.model).version
+    forecast.model_version = version
+    of_model = ds.field("model_version") == version
+    pictures = _pairs(reader, IMAGES, "sha256")
+    rows = _pairs(reader, EMBEDDINGS, "image_sha256", of_model)
+    missing = pictures - rows
+    unseen = {sha for _, sha in missing} - {sha for _, sha in rows}
+    forecast.count(
+        "embed",
+        missing=len(missing),
+        computed=len(unseen),
+        removed=len(rows - pictures),
+        more_at_most=forecast.pictures,
+    )
+    text = f"{len(missing):,} of {len(pictures):,} pictures lack an embedding of {version}"
+    if missing:
+        text += f", {len(unseen):,} distinct ones to compute"
+    if forecast.pictures:
+        text += f"; at most {forecast.pictures:,} more, from what is read"
+    forecast.tell("embed", text if missing or forecast.changing else "nothing to do")
+    forecast.changing |= missing != set() or rows - pictures != set()
+
+
+def _pairs(
+    reader: Reader, table: Table, sha: str, where: ds.Expression | None = None
+) -> set[tuple[int, str]]:
+    """Return the products of a table with the hash of their picture."""
+    if not reader.exists(table):
+        return set()
+    rows = reader.scan(table, ["product_id", sha], where).to_table()
+    return set(zip(rows["product_id"].to_pylist(), rows[sha].to_pylist(), strict=True))
+
+
+def _neighbours(reader: Reader, context: Context, forecast: Forecast) -> None:
+    settings, version = context.config.neighbours, forecast.model_version
+    if version is None:
+        version = current_version(reader)
+        require_complete(reader, version)
+    last = reader.state(NEIGHBOURS)
+    state = lists_state(reader, version, settings) if reader.exists(EMBEDDINGS) else {}
+    reason = why_anew(reader, last, state)
+    to_do = forecast.changing or last != state
+    forecast.count("neighbours", to_do=int(to_do), rebuilt=int(to_do and reason is not None))
+    if not to_do:
+        text = "nothing to do: embeddings and products are unchanged"
+    elif reason is not None:
+        text = f"makes all lists anew: {reason}"
+    else:
+        text = "searches the lists that a change reaches, if there is one"
+    forecast.tell("neighbours", text)
+    forecast.changing |= to_do
+
+
+def _publish(reader: Reader, context: Context, forecast: Forecast) -> None:
+    version = forecast.model_version or current_version(reader)
+    last = reader.state(RECOMMENDATIONS)
+    resume = getattr(context.options, "resume", False)  # an option of `publish` alone
+    to_do = forecast.changing or last != published_state(reader, version)
+    if HELD in last and not resume:
+        to_do, text = False, f"nothing: {last[HELD]} was rolled back to, until publish --resume"
+    elif not to_do:
+        text = "nothing to do"
+    else:
+        if not forecast.changing:
+            require_lists_of(reader, version)
+        text = "audits all lists, then writes the rows that differ, if any do, in one commit"
+    forecast.count("publish", to_do=int(to_do))
+    forecast.tell("publish", text)
+
+
+_STEPS = {"ingest": _ingest, "embed": _embed, "neighbours": _neighbours, "publish": _publish}

@@ -1,0 +1,100 @@
+"""What an ingest would do, told without Spark and without reading a picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fashionrec.config import IngestSettings
+from fashionrec.ingest.catalogue import checks_of
+from fashionrec.ingest.guards import refuse_loss
+from fashionrec.ingest.known import FileChanges, compare_files
+from fashionrec.ingest.links import read_needed
+from fashionrec.ingest.listing import IMAGE, Entry, csv_entries, find_styles, list_catalogue
+from fashionrec.ingest.styles import BLANK, line_ranges, read_header, read_records
+from fashionrec.read import Reader
+from fashionrec.tables import FILES, PRODUCTS
+
+
+@dataclass(frozen=True)
+class IngestForecast:
+    """Counts of lines, products and image entries as listed, and which files would be read.
+
+    new, gone: products, against the table; links: of images.csv, at most so many would be read;
+    changing: whether the tables may change at all.
+    """
+
+    lines: int
+    products: int
+    new: int
+    gone: int
+    image_entries: int
+    files: FileChanges
+    read: Sequence[Entry]
+    links: int
+    changing: bool
+
+    @property
+    def pictures(self) -> int:
+        """At most so many pictures would come to be known."""
+        return sum(entry.kind == IMAGE for entry in self.read) + self.links
+
+
+def forecast_ingest(
+    reader: Reader, folder: Path, settings: IngestSettings, *, verify: bool, allow_removal: bool
+) -> IngestForecast:
+    """Compare a catalogue with the tables.
+
+    Raises:
+        FashionrecError: it is no catalogue.
+        RefusedError: too many of the products are gone, and not `allow_removal`.
+    """
+    find_styles(folder)
+    entries = [*csv_entries(folder), *list_catalogue(folder)]
+    files = FileChanges(entries, [], [])
+    if reader.exists(FILES):
+        files = compare_files(reader, folder, entries, checks_of(settings))
+    lines, ids = _products(folder, settings)
+    known = _known_products(reader)
+    gone = len(known - ids)
+    if not allow_removal:
+        refuse_loss("products", gone, len(known), settings.max_removed_share)
+    read = entries if verify else [*files.new, *files.changed]
+    changing = verify or not files.none or not reader.state(FILES)
+    return IngestForecast(
+        lines=lines,
+        products=len(ids),
+        new=len(ids - known),
+        gone=gone,
+        image_entries=sum(entry.kind == IMAGE for entry in entries),
+        files=files,
+        read=read,
+        links=_links(reader, folder, ids, settings) if changing else 0,
+        changing=changing,
+    )
+
+
+def _products(folder: Path, settings: IngestSettings) -> tuple[int, set[int]]:
+    """Return the number of lines that are not blank, and the ids of the products in them."""
+    styles = find_styles(folder)
+    header, lines, ids = read_header(styles), 0, set()
+    for part in line_ranges(styles):
+        for record in read_records(styles, header, part, settings.null_values):
+            lines += record.reason != BLANK
+            product_id = record.values.get("product_id")
+            if isinstance(product_id, int):  # a rejected line has no values
+                ids.add(product_id)
+    return lines, ids
+
+
+def _known_products(reader: Reader) -> set[int]:
+    if not reader.exists(PRODUCTS):
+        return set()
+    return set(reader.scan(PRODUCTS, ["product_id"]).to_table()["product_id"].to_pylist())
+
+
+def _links(reader: Reader, folder: Path, products: set[int], settings: IngestSettings) -> int:
+    """Count the links that may be needed and are not known."""
+    needed = {entry.path for entry in read_needed(folder, products, settings.fetch_links)[0]}
+    if not needed or not reader.exists(FILES):
+        return len(needed)
+    return len(needed.difference(reader.scan(FILES, ["path"]).to_table()["path"].to_pylist()))
