@@ -208,3 +208,31 @@ def test_logs_as_text(tmp_path: Path) -> None:
     assert first.partition(" ")[2] == "half done"
     assert last.startswith("error: ValueError: a defect (stack trace: ")
     assert "Traceback" in (tmp_path / "fashionrec.log").read_text()
+
+
+SLEEPS = """
+import sys, time
+from fashionrec.cli import add_run_options, run_job
+from fashionrec.lock import locked
+def main(context):
+    with locked(context.warehouse, context.options.run_id, context.config.lock):
+        print("asleep", flush=True)
+        time.sleep(60)
+sys.argv = ["sleep.py", "--json", "--run-id", "mine", "--warehouse", sys.argv[1]]
+run_job("", main, add_run_options)
+"""
+
+
+def test_sigterm_ends_a_job_as_ctrl_c_does(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SLEEPS, str(tmp_path / "w")]
+    env = {"SPARK_LOG_DIR": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "asleep\n"
+    process.terminate()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    record = json.loads(out)
+    assert (record["run_id"], record["status"]) == ("mine", "failed")
+    assert record["message"] == "interrupted"
+    assert not (tmp_path / "w" / "_lock").exists()
