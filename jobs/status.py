@@ -4,7 +4,7 @@ import argparse
 from datetime import timedelta
 
 from fashionrec.cli import Context, run_job
-from fashionrec.read import Reader
+from fashionrec.read import TableReader
 from fashionrec.status import check_freshness, format_runs, last_runs
 from fashionrec.tables import HELD, RECOMMENDATIONS
 
@@ -40,7 +40,7 @@ def main(context: Context) -> None:
     warehouse, options = context.warehouse, context.options
     runs = last_runs(warehouse, context.config.lock)
     print(format_runs(runs[: options.runs]), flush=True)
-    held = Reader(warehouse).state(RECOMMENDATIONS).get(HELD)
+    held = TableReader(warehouse).state(RECOMMENDATIONS).get(HELD)
     print(check_freshness(runs, options.max_age, held))
 
 

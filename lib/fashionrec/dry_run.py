@@ -18,7 +18,7 @@ from fashionrec.neighbours.state import state_of as lists_state
 from fashionrec.neighbours.state import why_anew
 from fashionrec.publish import require_lists_of
 from fashionrec.publish import state_of as published_state
-from fashionrec.read import Reader
+from fashionrec.read import TableReader
 from fashionrec.tables import EMBEDDINGS, HELD, IMAGES, NEIGHBOURS, NIGHTLY, RECOMMENDATIONS, Table
 
 NIGHT = ("ingest", "embed", "neighbours", "publish")
@@ -53,7 +53,7 @@ def dry_run(context: Context, *steps: str) -> None:
     Raises:
         FashionrecError: what the job would fail or be refused for, where that is known beforehand.
     """
-    reader, forecast = Reader(context.warehouse), Forecast()
+    reader, forecast = TableReader(context.warehouse), Forecast()
     _look_at_warehouse(reader, context, forecast)
     for step in steps:
         _STEPS[step](reader, context, forecast)
@@ -65,7 +65,7 @@ def dry_run(context: Context, *steps: str) -> None:
         print(f"  {label:<16}{text}")
 
 
-def _look_at_warehouse(reader: Reader, context: Context, forecast: Forecast) -> None:
+def _look_at_warehouse(reader: TableReader, context: Context, forecast: Forecast) -> None:
     made = [is_ours(reader.path(table), table) for table in NIGHTLY]
     forecast.tell("warehouse", reader.warehouse if any(made) else f"{reader.warehouse}, to be made")
     holder = holders(context.warehouse, context.config.lock).get(WHOLE)
@@ -74,7 +74,7 @@ def _look_at_warehouse(reader: Reader, context: Context, forecast: Forecast) -> 
         forecast.tell("", told)
 
 
-def _ingest(reader: Reader, context: Context, forecast: Forecast) -> None:
+def _ingest(reader: TableReader, context: Context, forecast: Forecast) -> None:
     folder, options = context.catalogue or context.sample, context.options
     if context.catalogue is None and not (folder / "styles.csv").exists():
         forecast.pictures = context.config.sample.products
@@ -123,7 +123,7 @@ def _tell_ingest(found: IngestForecast, forecast: Forecast) -> None:
     )
 
 
-def _embed(reader: Reader, context: Context, forecast: Forecast) -> None:
+def _embed(reader: TableReader, context: Context, forecast: Forecast) -> None:
     version = wanted_model(reader, context.config.model).version
     forecast.model_version = version
     of_model = ds.field("model_version") == version
@@ -148,7 +148,7 @@ def _embed(reader: Reader, context: Context, forecast: Forecast) -> None:
 
 
 def _pairs(
-    reader: Reader, table: Table, sha: str, where: ds.Expression | None = None
+    reader: TableReader, table: Table, sha: str, where: ds.Expression | None = None
 ) -> set[tuple[int, str]]:
     """Return the products of a table with the hash of their picture."""
     if not reader.exists(table):
@@ -157,7 +157,7 @@ def _pairs(
     return set(zip(rows["product_id"].to_pylist(), rows[sha].to_pylist(), strict=True))
 
 
-def _neighbours(reader: Reader, context: Context, forecast: Forecast) -> None:
+def _neighbours(reader: TableReader, context: Context, forecast: Forecast) -> None:
     settings, version = context.config.neighbours, forecast.model_version
     if version is None:
         version = current_version(reader)
@@ -177,7 +177,7 @@ def _neighbours(reader: Reader, context: Context, forecast: Forecast) -> None:
     forecast.changing |= to_do
 
 
-def _publish(reader: Reader, context: Context, forecast: Forecast) -> None:
+def _publish(reader: TableReader, context: Context, forecast: Forecast) -> None:
     version = forecast.model_version or current_version(reader)
     last = reader.state(RECOMMENDATIONS)
     resume = getattr(context.options, "resume", False)  # an option of `publish` alone

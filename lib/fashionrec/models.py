@@ -8,7 +8,7 @@ import pyarrow.dataset as ds
 from fashionrec.config import project_home
 from fashionrec.embed.model import Model, load_model
 from fashionrec.errors import FashionrecError
-from fashionrec.read import Reader
+from fashionrec.read import TableReader
 from fashionrec.store import Store
 from fashionrec.tables import MODELS
 
@@ -30,7 +30,7 @@ def current_model(store: Store, wanted: str) -> Model:
     return model
 
 
-def wanted_model(store: Reader, wanted: str) -> Model:
+def wanted_model(store: TableReader, wanted: str) -> Model:
     """Return the model that the setting `model` wants, and record nothing.
 
     Raises:
@@ -63,7 +63,7 @@ def make_current(store: Store, model: Model) -> None:
     store.sync(MODELS, retired.unionByName(rows))
 
 
-def current_version(store: Reader) -> str:
+def current_version(store: TableReader) -> str:
     """Return the current model version.
 
     Raises:
@@ -82,7 +82,7 @@ def versions_by_promotion(store: Store) -> list[str]:
     return list(rows.sort_by(order)["model_version"].to_pylist())
 
 
-def _current_row(store: Reader) -> dict[str, str] | None:
+def _current_row(store: TableReader) -> dict[str, str] | None:
     if not store.exists(MODELS):
         return None
     rows = store.scan(MODELS, ["model_version", "path"], ds.field("current")).to_table().to_pylist()

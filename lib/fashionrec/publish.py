@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from fashionrec.audits import Broken, Night, audit
 from fashionrec.config import Config
 from fashionrec.errors import RefusedError
-from fashionrec.read import Reader
+from fashionrec.read import TableReader
 from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, FILES, HELD, NEIGHBOURS, PRODUCTS, RECOMMENDATIONS
@@ -55,7 +55,7 @@ def publish(
     run.count("publish", rows_changed=0)
 
 
-def state_of(store: Reader, model_version: str) -> dict[str, Any]:
+def state_of(store: TableReader, model_version: str) -> dict[str, Any]:
     """Return all that `recommendations` depend on."""
     read = {table.name: store.version(table) for table in (NEIGHBOURS, PRODUCTS, EMBEDDINGS)}
     return {"model_version": model_version, "read": read}
@@ -109,7 +109,7 @@ def _judge(broken: Iterable[Broken], run: Run) -> None:
         raise RefusedError(f"recommendations stay as they were: {'; '.join(refused)}")
 
 
-def require_lists_of(store: Reader, model_version: str) -> None:
+def require_lists_of(store: TableReader, model_version: str) -> None:
     """Refuse to publish lists that another model version made: a promotion is published whole."""
     found = store.scan(NEIGHBOURS, ["model_version"]).to_table()["model_version"].unique()
     others = sorted(set(found.to_pylist()) - {model_version})

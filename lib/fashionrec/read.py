@@ -20,7 +20,7 @@ from fashionrec.tables import Table
 _UPKEEP = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT"}
 
 
-class Reader:
+class TableReader:
     """The Delta tables of one warehouse folder, to read."""
 
     def __init__(self, warehouse: str | Path) -> None:

@@ -27,14 +27,14 @@ from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
 from fashionrec.creation import create_or_check
 from fashionrec.datafiles import FILE, Batches, DataFile, write_files
 from fashionrec.errors import FashionrecError
-from fashionrec.read import Reader
+from fashionrec.read import TableReader
 from fashionrec.session import with_properties
 from fashionrec.tables import Table
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
-class Store(Reader):
+class Store(TableReader):
     """The Delta tables of one warehouse folder, to read and to write."""
 
     def __init__(self, spark: SparkSession, warehouse: str | Path) -> None:

@@ -11,7 +11,7 @@ from fashionrec.embed.compute import compute_missing, engines_of
 from fashionrec.embed.model import Model
 from fashionrec.errors import FashionrecError
 from fashionrec.models import versions_by_promotion
-from fashionrec.read import Reader
+from fashionrec.read import TableReader
 from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, IMAGES
@@ -34,12 +34,12 @@ def embed(store: Store, model: Model, settings: EmbedSettings, run: Run) -> None
     run.count("embed", **counts, kept=total - counts["written"])
 
 
-def _done(store: Reader, model_version: str) -> dict[str, object]:
+def _done(store: TableReader, model_version: str) -> dict[str, object]:
     """The state of `embeddings` when every picture has its row."""
     return {"model_version": model_version, "images": store.version(IMAGES)}
 
 
-def require_complete(store: Reader, model_version: str) -> None:
+def require_complete(store: TableReader, model_version: str) -> None:
     """Refuse to go on where a model version has not seen every picture.
 
     Raises:

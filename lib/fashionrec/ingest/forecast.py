@@ -11,7 +11,7 @@ from fashionrec.ingest.known import FileChanges, compare_files
 from fashionrec.ingest.links import read_needed
 from fashionrec.ingest.listing import IMAGE, Entry, csv_entries, find_styles, list_catalogue
 from fashionrec.ingest.styles import BLANK, line_ranges, read_header, read_records
-from fashionrec.read import Reader
+from fashionrec.read import TableReader
 from fashionrec.tables import FILES, PRODUCTS
 
 
@@ -40,7 +40,12 @@ class IngestForecast:
 
 
 def forecast_ingest(
-    reader: Reader, folder: Path, settings: IngestSettings, *, verify: bool, allow_removal: bool
+    reader: TableReader,
+    folder: Path,
+    settings: IngestSettings,
+    *,
+    verify: bool,
+    allow_removal: bool,
 ) -> IngestForecast:
     """Compare a catalogue with the tables.
 
@@ -86,13 +91,13 @@ def _products(folder: Path, settings: IngestSettings) -> tuple[int, set[int]]:
     return lines, ids
 
 
-def _known_products(reader: Reader) -> set[int]:
+def _known_products(reader: TableReader) -> set[int]:
     if not reader.exists(PRODUCTS):
         return set()
     return set(reader.scan(PRODUCTS, ["product_id"]).to_table()["product_id"].to_pylist())
 
 
-def _links(reader: Reader, folder: Path, products: set[int], settings: IngestSettings) -> int:
+def _links(reader: TableReader, folder: Path, products: set[int], settings: IngestSettings) -> int:
     """Count the links that may be needed and are not known."""
     needed = {entry.path for entry in read_needed(folder, products, settings.fetch_links)[0]}
     if not needed or not reader.exists(FILES):

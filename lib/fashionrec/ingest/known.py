@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from fashionrec.ingest.links import known_entry
 from fashionrec.ingest.listing import CANNOT_READ, LINK, Entry
-from fashionrec.read import Reader
+from fashionrec.read import TableReader
 from fashionrec.tables import FILES
 
 _COLUMNS = ["path", "kind", "size", "mtime", "checks", "problem"]
@@ -29,7 +29,7 @@ class FileChanges:
 
 
 def compare_files(
-    reader: Reader, folder: Path, entries: Sequence[Entry], checks: dict[str, str]
+    reader: TableReader, folder: Path, entries: Sequence[Entry], checks: dict[str, str]
 ) -> FileChanges:
     """Compare the entries, and the links that `files` knows, with the table.
 

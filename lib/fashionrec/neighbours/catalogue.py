@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 
 from fashionrec.neighbours.lists import Ints
 from fashionrec.neighbours.rules import encode
-from fashionrec.read import Reader
+from fashionrec.read import TableReader
 from fashionrec.tables import EMBEDDINGS, PRODUCTS
 
 _SHA = "image_sha256"
@@ -39,7 +39,7 @@ class Catalogue:
 
 
 def read_keys(
-    store: Reader, model_version: str, versions: Versions, columns: Sequence[str]
+    store: TableReader, model_version: str, versions: Versions, columns: Sequence[str]
 ) -> pa.Table | None:
     """Product_id, image_sha256 and columns of the products that have an embedding, by product_id;
     None where the versions can no longer be read."""
@@ -54,7 +54,7 @@ def read_keys(
 
 
 def export_catalogue(
-    store: Reader, model_version: str, version: int, keys: pa.Table, folder: Path
+    store: TableReader, model_version: str, version: int, keys: pa.Table, folder: Path
 ) -> Catalogue:
     """Write the vectors of one version of `embeddings` into `folder`, in bounded memory."""
     # Executors keep a session's files in one folder: the names are unique.

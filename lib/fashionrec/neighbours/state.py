@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from fashionrec.config import NeighbourSettings
 from fashionrec.neighbours.catalogue import Versions, read_keys
 from fashionrec.neighbours.plans import columns_needed, enabled_lists
-from fashionrec.read import Reader
+from fashionrec.read import TableReader
 from fashionrec.tables import EMBEDDINGS, PRODUCTS
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 State = dict[str, Any]
 
 
-def state_of(store: Reader, model_version: str, settings: NeighbourSettings) -> State:
+def state_of(store: TableReader, model_version: str, settings: NeighbourSettings) -> State:
     """Return all that lists depend on."""
     lists = {name: rules.model_dump() for name, rules in enabled_lists(settings).items()}
     return {
@@ -32,7 +32,7 @@ def state_of(store: Reader, model_version: str, settings: NeighbourSettings) -> 
 
 
 def read_before(
-    store: Reader, last: State, state: State, keys: pa.Table, settings: NeighbourSettings
+    store: TableReader, last: State, state: State, keys: pa.Table, settings: NeighbourSettings
 ) -> pa.Table | None:
     """Return the keys that the lists were made from; None where all must be made anew."""
     reason = why_anew(store, last, state)
@@ -49,13 +49,13 @@ def is_large(keys: pa.Table, settings: NeighbourSettings) -> bool:
     return len(pc.unique(keys["image_sha256"])) > settings.exact_up_to
 
 
-def read_products(store: Reader, state: State, settings: NeighbourSettings) -> pa.Table | None:
+def read_products(store: TableReader, state: State, settings: NeighbourSettings) -> pa.Table | None:
     """Return the keys of the products at a state; None where it can no longer be read."""
     versions = Versions(state["embeddings"], state["products"])
     return read_keys(store, state["model_version"], versions, columns_needed(settings))
 
 
-def why_anew(reader: Reader, last: State, state: State) -> str | None:
+def why_anew(reader: TableReader, last: State, state: State) -> str | None:
     """Return why lists made under `last` cannot be brought up to date; None where they can."""
     if not last:
         return "there are none that this project has left"
