@@ -12,7 +12,7 @@ from typing import Any
 
 from fashionrec import config
 from fashionrec.config import Config
-from fashionrec.errors import FashionrecError, one_line
+from fashionrec.errors import FashionrecError, one_line, printable
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,9 @@ def _log_to_stderr_and_file() -> None:
     screen.setLevel(logging.INFO)
     screen.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     _log_file().parent.mkdir(parents=True, exist_ok=True)
-    file = RotatingFileHandler(_log_file(), maxBytes=20 << 20, backupCount=2, encoding="utf-8")
+    file = RotatingFileHandler(
+        _log_file(), maxBytes=20 << 20, backupCount=2, encoding="utf-8", errors="backslashreplace"
+    )
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("fashionrec")
     logger.setLevel(logging.DEBUG)
@@ -140,5 +142,5 @@ def _log_file() -> Path:
 
 
 def _leave(message: str, status: int) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
     sys.exit(status)

@@ -6,8 +6,11 @@ import deltalake
 from pyspark.sql.types import DataType, StructType
 
 from fashionrec.errors import FashionrecError
+from fashionrec.read import opened
 from fashionrec.tables import Table
 
+_LOG = "_delta_log"
+_TYPES = {"BIGINT": "long", "INT": "integer"}  # Delta's names, where they are not SQL's
 # Any Delta reader can read these tables: neither deletion vectors nor column mapping.
 _PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
@@ -16,24 +19,48 @@ _PROPERTIES = {
 }
 
 
-def create_or_check(path: str, table: Table) -> None:
-    """Create the table, with its comments, or check that it is ours.
+def check_folder(warehouse: str) -> None:
+    """Check that a folder may be, or become, a warehouse.
 
     Raises:
-        FashionrecError: the folder holds something else.
+        FashionrecError: it is a file, or a table of its own.
+    """
+    folder = Path(warehouse)
+    if folder.exists() and not folder.is_dir():
+        raise FashionrecError(f"{folder}: is no folder: give another one with --warehouse")
+    if (folder / _LOG).exists():
+        raise FashionrecError(
+            f"{folder}: is a Delta table and no folder of tables: give another one with --warehouse"
+        )
+
+
+def is_ours(path: str, table: Table) -> bool:
+    """Say whether the table has been created.
+
+    Raises:
+        FashionrecError: the folder holds something else, or a log that cannot be read.
     """
     if deltalake.DeltaTable.is_deltatable(path):
         _check_columns(path, table)
-    elif Path(path).exists() and any(Path(path).iterdir()):
+        return True
+    if Path(path).exists() and not _is_bare(Path(path)):
         raise FashionrecError(
             f"{path}: is not a Delta table, so this is no warehouse of ours: give another folder "
             "with --warehouse"
         )
-    else:
-        _create(path, table)
+    return False
 
 
-def _create(path: str, table: Table) -> None:
+def _is_bare(folder: Path) -> bool:
+    """Say whether a folder is empty, or what a run that was killed while it created a table left."""
+    if not folder.is_dir():
+        return False
+    files = (path for path in folder.rglob("*") if not path.is_dir())
+    return all(path.parent == folder / _LOG and path.suffix == ".tmp" for path in files)
+
+
+def create(path: str, table: Table) -> None:
+    """Create the table, with its comments."""
     schema = StructType()
     for column in table.columns:
         kind, nullable = DataType.fromDDL(column.type), column.name not in table.key
@@ -49,9 +76,17 @@ def _create(path: str, table: Table) -> None:
 
 
 def _check_columns(path: str, table: Table) -> None:
-    found = [field.name for field in deltalake.DeltaTable(path).schema().fields]
+    fields = opened(path).schema().fields
+    found = [field.name for field in fields]
     if found != table.names:
         raise FashionrecError(
             f"{path}: has the columns {found}, this version of fashionrec needs {table.names}: "
             "give another folder with --warehouse"
         )
+    for field, column in zip(fields, table.columns, strict=True):
+        kind = column.type.partition("<")[0]
+        if field.type.type != _TYPES.get(kind, kind.lower()):
+            raise FashionrecError(
+                f"{path}: {column.name} is {field.type.type}, this version of fashionrec needs "
+                f"{column.type}: give another folder with --warehouse"
+            )

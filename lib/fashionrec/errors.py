@@ -50,3 +50,9 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, FashionrecError):
         return str(error)
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def printable(text: str) -> str:
+    """Return a text in one line that cannot steer a terminal: names of files are anybody's."""
+    line = " ".join(part.strip() for part in text.splitlines())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

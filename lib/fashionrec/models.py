@@ -7,6 +7,7 @@ import pyarrow.dataset as ds
 
 from fashionrec.config import project_home
 from fashionrec.embed.model import Model, load_model
+from fashionrec.embed.network import load_network
 from fashionrec.errors import FashionrecError
 from fashionrec.store import Store
 from fashionrec.tables import MODELS
@@ -35,6 +36,7 @@ def current_model(store: Store, wanted: str) -> Model:
                 f"{row['model_version']}: restore it, or name a model with --set model=FOLDER"
             )
     if row is None or row["model_version"] != model.version:
+        load_network(model)  # raises where the weights do not fit
         make_current(store, model)
     return model
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
-from fashionrec.errors import FashionrecError
+from fashionrec.errors import FashionrecError, one_line
 from fashionrec.tables import Table
 
 
@@ -33,7 +33,23 @@ def existing_dataset(warehouse: Path, table: Table) -> ds.Dataset:
     path = str(warehouse / table.name)
     if not deltalake.DeltaTable.is_deltatable(path):
         raise FashionrecError(f"{path}: there is no such table yet: run nightly first")
+    opened(path)
     return dataset_of(path)
+
+
+def opened(path: str) -> deltalake.DeltaTable:
+    """Return a Delta table as it is now.
+
+    Raises:
+        FashionrecError: its log is damaged, or written for readers of another kind.
+    """
+    try:
+        return deltalake.DeltaTable(path)
+    except deltalake.exceptions.DeltaError as error:
+        raise FashionrecError(
+            f"{path}: its log cannot be read: restore the folder, or give another one "
+            f"({one_line(error):.200})"
+        ) from error
 
 
 def dataset_of(path: str, version: int | None = None) -> ds.Dataset:

@@ -85,8 +85,10 @@ def recorded(
 
     Raises:
         HeldError: another run holds the warehouse.
+        FashionrecError: the folder is no warehouse of ours; nothing was written.
     """
     run_id = run_id or new_run_id()
+    store.missing()  # before the lock, which is a file in the folder
     with locked(Path(store.warehouse), run_id, lock) if lock else nullcontext():
         store.create_missing()
         if lock:

@@ -8,11 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 class Settings(BaseModel):
     """A section of the configuration: fixed once it is made, and without unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 Head = Literal["gender", "base_colour"]
 Share = Annotated[float, Field(ge=0, le=1)]
+# Bounds that no machine reaches: a slip of the keyboard is told at once, and not by a crash.
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+Few = Annotated[int, Field(gt=0, le=100_000)]
+Many = Annotated[int, Field(gt=0, le=1 << 40)]
 
 
 class FinetuneSettings(Settings):
@@ -24,22 +28,22 @@ class FinetuneSettings(Settings):
     architecture: str
     size: list[Annotated[int, Field(gt=0, le=4096)]]
     new_heads: bool
-    seed: int = Field(ge=0)
-    min_images: int = Field(gt=0)
+    seed: Seed
+    min_images: Many
     sample: int = Field(ge=0)
     train_share: float = Field(gt=0, lt=1)
     largest_types: int = Field(ge=0)
     split: Literal["name", "random", "year"]
-    row_group: int = Field(gt=0)
-    shuffle_rows: int = Field(gt=0)
-    epochs: int = Field(gt=0)
-    batch_size: int = Field(gt=0)
+    row_group: Few
+    shuffle_rows: Many
+    epochs: Few
+    batch_size: Few
     learning_rate: float = Field(gt=0)
     momentum: float = Field(ge=0, lt=1)
     nesterov: bool
     weight_decay: float = Field(ge=0)
     schedule: Literal["step", "cosine"]
-    step_epochs: int = Field(gt=0)
+    step_epochs: Few
     step_factor: float = Field(gt=0, le=1)
     warmup_epochs: float = Field(ge=0)
     label_smoothing: float = Field(ge=0, lt=1)
@@ -68,9 +72,9 @@ class EvaluateSettings(Settings):
     """[evaluate]: how a model version is judged."""
 
     folder: str = Field(min_length=1)
-    k: int = Field(gt=0)
-    resamples: int = Field(gt=0)
-    seed: int = Field(ge=0)
+    k: Few
+    resamples: Few
+    seed: Seed
     max_slice_gap: float = Field(ge=0, le=1)
     min_slice: int = Field(ge=0)
 

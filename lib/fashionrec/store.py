@@ -25,7 +25,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from fashionrec import tables
 from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
-from fashionrec.creation import create_or_check
+from fashionrec.creation import check_folder, create, is_ours
 from fashionrec.datafiles import FILE, Batches, DataFile, write_files
 from fashionrec.errors import FashionrecError
 from fashionrec.read import dataset_of
@@ -59,8 +59,17 @@ class Store:
         Raises:
             FashionrecError: a folder of the warehouse holds something else than our table.
         """
-        for table in needed:
-            create_or_check(self.path(table), table)
+        for table in self.missing(needed):
+            create(self.path(table), table)
+
+    def missing(self, needed: Sequence[Table] = tables.NIGHTLY) -> list[Table]:
+        """Return the tables that are not there yet, and change nothing.
+
+        Raises:
+            FashionrecError: as `create_missing`.
+        """
+        check_folder(self.warehouse)
+        return [table for table in needed if not is_ours(self.path(table), table)]
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """Return the table as it is now, or as it was at a version."""

@@ -11,7 +11,14 @@ from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 
 from fashionrec.ingest.listing import LINK, LINKS, NOT_REGULAR, Entry
-from fashionrec.ingest.styles import Header, as_product_id, decode, read_header, split_fields
+from fashionrec.ingest.styles import (
+    Header,
+    as_product_id,
+    decode,
+    numbered_lines,
+    read_header,
+    split_fields,
+)
 
 _COLUMNS = ("filename", "link")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
@@ -37,10 +44,9 @@ def read_links(folder: Path) -> Iterator[Link]:
     if not path.is_file():
         return
     header = read_header(path, _COLUMNS)
-    with path.open("rb") as file:
-        for line, raw in enumerate(file, 1):
-            if line != header.line and raw.strip():
-                yield _parse_line(line, raw, header)
+    for line, raw in numbered_lines(path):
+        if line != header.line and raw.strip():
+            yield _parse_line(line, raw, header)
 
 
 def read_needed(

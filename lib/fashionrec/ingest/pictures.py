@@ -10,6 +10,8 @@ Image.MAX_IMAGE_PIXELS = None
 
 # Phones write several JPEGs into one file, which Pillow calls MPO; the first is the picture.
 _FORMATS = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "WEBP": "WEBP"}
+# A progressive JPEG has about ten scans. Each costs a pass over all pixels, and may be 75 bytes.
+_SCAN, _MOST_SCANS = b"\xff\xda", 100
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ def examine_picture(content: bytes, limits: Limits) -> dict[str, str]:
     try:
         with Image.open(io.BytesIO(content)) as image:
             _check_kind(image, limits)
+            if _FORMATS[str(image.format)] == "JPEG" and content.count(_SCAN) > _MOST_SCANS:
+                raise UnusableError(f"more than {_MOST_SCANS} scans")
             image.load()
             kind = _FORMATS[str(image.format)]
             return {
