@@ -52,7 +52,7 @@ def is_ours(path: str, table: Table) -> bool:
 
 
 def _is_bare(folder: Path) -> bool:
-    """Say whether a folder is empty, or what a run that was killed while it created a table left."""
+    """Say whether a folder is empty, but for what a run left that was killed creating a table."""
     if not folder.is_dir():
         return False
     files = (path for path in folder.rglob("*") if not path.is_dir())

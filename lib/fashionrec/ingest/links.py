@@ -21,6 +21,7 @@ from fashionrec.ingest.styles import (
 )
 
 _COLUMNS = ("filename", "link")
+_LONGEST_PATH = 4096  # Linux' own limit; resolving a much longer one takes hours
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 
@@ -119,6 +120,8 @@ def _look_at(folder: Path, link: str) -> tuple[str, int, int, str | None]:
     """
     if not link:
         return "", 0, 0, "no link"
+    if len(link) > _LONGEST_PATH:
+        return link, 0, 0, "the link leads to no file (File name too long)"
     try:
         root = folder.resolve()
         found = (root / link).resolve()
