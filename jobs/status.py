@@ -12,11 +12,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=10, metavar="N", help="how many (default: 10)")
     parser.add_argument(
         "--max-age",
-        type=float,
+        type=hours,
         default=26,
         metavar="HOURS",
         help="since the last night that succeeded (default: 26)",
     )
+
+
+def hours(text: str) -> float:
+    """Return an option's hours: what argparse says of others names this function."""
+    if not 0 <= (number := float(text)) <= 1e6:
+        raise ValueError
+    return number
 
 
 def main(context: Context) -> None:

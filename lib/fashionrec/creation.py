@@ -40,7 +40,7 @@ def is_ours(path: str, table: Table) -> bool:
     Raises:
         FashionrecError: the folder holds something else, or a log that cannot be read.
     """
-    if deltalake.DeltaTable.is_deltatable(path):
+    if Path(path).is_dir() and deltalake.DeltaTable.is_deltatable(path):
         _check_columns(path, table)
         return True
     if Path(path).exists() and not _is_bare(Path(path)):

@@ -37,6 +37,10 @@ def each(cases: list[Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
 
 
+def nothing(_: Path) -> None:
+    """Make no file."""
+
+
 def holes(size: int, start: bytes = b"") -> Callable[[Path], None]:
     """Write a file that seems huge, and takes no room."""
 

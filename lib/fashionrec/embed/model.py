@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import safetensors.torch
 import torchvision.models
@@ -94,10 +94,13 @@ class _Weights(BaseModel):
     sha256: str
 
 
+_Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$")]  # no pattern fits half a surrogate pair
+
+
 class _Classes(BaseModel):
-    article_type: tuple[str, ...] = ()
-    gender: tuple[str, ...] = ()
-    base_colour: tuple[str, ...] = ()
+    article_type: tuple[_Label, ...] = ()
+    gender: tuple[_Label, ...] = ()
+    base_colour: tuple[_Label, ...] = ()
 
 
 class _Card(BaseModel):
