@@ -120,6 +120,13 @@ OPTIONS = [
 ]
 
 
+# Ids that no product can have.
+IDS = [
+    Case(f"id: {text}", text.encode(), "is not in the catalogue")
+    for text in ("-1", str(1 << 63), "9" * 30)
+]
+
+
 def _no_csv(path: Path) -> None:
     path.mkdir()
     os.mkfifo(path / "styles.csv")

@@ -7,7 +7,7 @@ from corpus import Case
 from folders import MODELS, SOURCES, WAREHOUSES
 from lines import HEADER, LINES, LINK_FILES, LINKS, LINKS_HEADER, STYLES
 from pictures import DETAILS, JPEG, PICTURES
-from settings import CATALOGUES, FILES, OPTIONS, VALUES
+from settings import CATALOGUES, FILES, IDS, OPTIONS, VALUES
 from tars import TARS
 
 from conftest import RunJob
@@ -16,7 +16,7 @@ from fashionrec.tables import IMAGES, PRODUCTS, REJECTS, RUNS
 
 TABLES = [
     *(LINES, STYLES, LINKS, LINK_FILES, PICTURES, DETAILS, TARS),
-    *(VALUES, FILES, OPTIONS, CATALOGUES, MODELS, SOURCES, WAREHOUSES),
+    *(VALUES, FILES, OPTIONS, IDS, CATALOGUES, MODELS, SOURCES, WAREHOUSES),
 ]
 GOOD = range(100_000, 100_020)
 

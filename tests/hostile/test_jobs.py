@@ -9,7 +9,7 @@ import pytest
 from corpus import Case, bounded, each
 from folders import MODELS, SOURCES, WAREHOUSES
 from pyspark.sql import SparkSession
-from settings import CATALOGUES, FILES, OPTIONS, VALUES
+from settings import CATALOGUES, FILES, IDS, OPTIONS, VALUES
 
 from conftest import RunJob
 from fashionrec.store import Store
@@ -77,6 +77,11 @@ def test_a_bad_file_of_settings(case: Case, run, tmp_path: Path) -> None:
 @each(OPTIONS)
 def test_a_bad_option(case: Case, run) -> None:
     run(*case.content.decode().split("\0")).says(case, 2)
+
+
+@each(IDS)
+def test_a_bad_id(case: Case, run, warehouse: Path) -> None:
+    run("lookup", case.content.decode(), "--warehouse", warehouse).says(case, 1)
 
 
 @each(CATALOGUES)

@@ -51,7 +51,8 @@ class Nightly:
         words = [str(ROOT / "spark-submit.sh"), "nightly", "--no-install", *self.options, *options]
         return subprocess.Popen(
             words,
-            env=env | {"MASTER": "local[2]", "SPARK_LOG_DIR": str(self.warehouse.parent / "logs")},
+            env=env
+            | {"MASTER": "local[2]", "SPARK_LOG_DIR": str(self.shop.folder.parent / "logs")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

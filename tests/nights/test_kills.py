@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ from killing import (
     wait_until,
 )
 from shop import Shop
+
+from conftest import RunJob
 
 log = logging.getLogger(__name__)
 
@@ -67,26 +69,37 @@ def kill_chain(nightly: Nightly, kills: int, seconds: float, writes: int) -> Fig
     return figures
 
 
-def undisturbed(nightly: Nightly) -> tuple[Nightly, float, int]:
-    """Return a night over the same shop in a warehouse of its own; its seconds and log files."""
-    calm = Nightly(nightly.shop, nightly.warehouse.parent / "calm", nightly.model)
+def measured(nightly: Nightly) -> tuple[float, int]:
+    """Return the seconds of an undisturbed night, and how many files its logs have."""
+    calm = replace(nightly, warehouse=nightly.warehouse.parent / "calm")
     seconds = calm.finish()
-    return calm, seconds, len(log_files(calm.warehouse))
+    return seconds, len(log_files(calm.warehouse))
 
 
 def run_chain(nightly: Nightly, kills: int, capsys: pytest.CaptureFixture[str]) -> None:
-    _, seconds, writes = undisturbed(nightly)
+    seconds, writes = measured(nightly)
     began = time.monotonic()
     with reading(nightly.warehouse) as reader:
         figures = kill_chain(nightly, kills, seconds, writes)
         nightly.finish()
     figures.seconds, figures.versions = time.monotonic() - began, len(reader.seen)
-    last = Nightly(nightly.shop, nightly.warehouse.parent / "last", nightly.model)
+    last = replace(nightly, warehouse=nightly.warehouse.parent / "last")
     last.finish()
     assert checksums(nightly.warehouse) == checksums(last.warehouse)
     reader.check(nightly.shop.states)
     with capsys.disabled():
         print(f"\n{figures}: contents equal; a reader polled {reader.polls:,} times")
+
+
+def test_four_kills(nightly: Nightly, run_job: RunJob) -> None:
+    """The short form for every day: the undisturbed nights run in this process."""
+    with reading(nightly.warehouse) as reader:
+        assert kill_chain(nightly, 4, seconds=12, writes=20).kills == 4
+        assert run_job("nightly", *nightly.options) == 0
+    calm = replace(nightly, warehouse=nightly.warehouse.parent / "calm")
+    assert run_job("nightly", *calm.options) == 0
+    assert checksums(nightly.warehouse) == checksums(calm.warehouse)
+    reader.check(nightly.shop.states)
 
 
 @pytest.mark.slow
