@@ -28,7 +28,7 @@ def _png(width: int = 4, height: int = 4, *chunks: bytes, depth: int = 8, colour
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + _chunk(b"IEND", b"")
 
 
-def _scans(count: int) -> bytes:
+def scans(count: int) -> bytes:
     """A progressive JPEG whose last scan stands again and again: hours of work in little room."""
     picture = saved(size=(4000, 4000), mode="L", progressive=True)
     scan = picture[picture.rfind(b"\xff\xda") : -2]
@@ -73,7 +73,7 @@ PICTURES = [
     Case("arithmetic JPEG cut", _patched(JPEG, _FRAME, b"\xff\xc9")[:300], _BAD),
     Case("JPEG without tables", JPEG.replace(b"\xff\xdb", b"\xff\xfe"), _BAD),
     Case("JPEG with segments of no length", b"\xff\xd8" + b"\xff\xe1\0\0" * 9, _BAD),
-    Case("JPEG of ten thousand scans", _scans(10_000), "more than 100 scans"),
+    Case("JPEG of ten thousand scans", scans(10_000), "more than 100 scans"),
     Case("progressive JPEG cut", saved(size=(99, 99), progressive=True)[:-30], _BAD),
     Case("JPEG 2000", b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50), "not accepted|not an image"),
     Case("PNG's first bytes", PNG[:8], _BAD),
