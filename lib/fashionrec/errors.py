@@ -1,5 +1,7 @@
 """The errors that end a job with one line and an exit status, and never with a stack trace."""
 
+from collections.abc import Iterator
+
 
 class FashionrecError(Exception):
     """Something a user can mend; the message names what and how. Exit status 1."""
@@ -41,8 +43,13 @@ class HeldError(FashionrecError):
     exit_status = 5
 
 
+_FULL = "No space left on device"
+
+
 def one_line(error: BaseException) -> str:
     """Return what an error says in one line; a worker's error comes with its whole trace."""
+    if any(_FULL in str(each) for each in _chain(error)):
+        return f"{_FULL}: make room and run again"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     own = [line for line in lines if line.startswith(f"{__name__}.")]
     if own:
@@ -50,6 +57,13 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, FashionrecError):
         return str(error)
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Return an error and those that led to it: writing the record may have failed as well."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def printable(text: str) -> str:

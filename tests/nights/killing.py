@@ -45,12 +45,12 @@ class Nightly:
         paths = ["--catalogue", str(self.shop.folder), "--warehouse", str(self.warehouse)]
         return [*paths, *sets]
 
-    def start(self, *options: str) -> Process:
+    def start(self) -> Process:
         """Start it in a session of its own, as a scheduler does."""
         env = {k: v for k, v in os.environ.items() if k != "PYSPARK_SUBMIT_ARGS"}
-        words = [str(ROOT / "spark-submit.sh"), "nightly", "--no-install", *self.options, *options]
+        words = [str(ROOT / "spark-submit.sh"), "nightly", "--no-install", "--driver-memory", "1g"]
         return subprocess.Popen(
-            words,
+            [*words, *self.options],
             env=env
             | {"MASTER": "local[2]", "SPARK_LOG_DIR": str(self.shop.folder.parent / "logs")},
             stdout=subprocess.PIPE,
@@ -64,7 +64,7 @@ class Nightly:
         process = self.start()
         wait_for_work(process, self.warehouse)
         began = time.monotonic()
-        output, _ = process.communicate(timeout=300)
+        output, _ = process.communicate(timeout=900)
         assert process.returncode == 0, output
         return time.monotonic() - began
 

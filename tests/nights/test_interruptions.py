@@ -62,7 +62,7 @@ def test_ctrl_c(table: str, nightly: Nightly, calm: Nightly) -> None:
     wait_for_work(process, nightly.warehouse)
     wait_for_commit(process, nightly.warehouse, table, 1)
     os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=300)
     assert process.returncode == 130, output
     assert_one_line(output, "interrupted")
     assert not (nightly.warehouse / "_lock").exists()
@@ -76,7 +76,7 @@ def test_a_killed_worker(nightly: Nightly, calm: Nightly) -> None:
     wait_for_commit(process, nightly.warehouse, EMBEDDINGS.name, 1)
     for worker in workers_of(process):
         worker.kill()
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=900)
     assert process.returncode in (0, 1), output
     if process.returncode:
         assert_one_line(output, "")
@@ -111,7 +111,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk(small_disk: Path, nightly: Nightly, calm: Nightly) -> None:
     nightly = replace(nightly, warehouse=small_disk / "warehouse")
     process = nightly.start()
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=900)
     assert process.returncode == 1, output
     assert_one_line(output, "No space left on device")
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
