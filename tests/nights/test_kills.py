@@ -49,7 +49,7 @@ def kill_chain(nightly: Nightly, kills: int, seconds: float, writes: int) -> Fig
     """
     draw, figures = random.Random(_SEED), Figures()
     while figures.kills < kills:
-        amid_writes = draw.random() < 0.5
+        amid_writes = figures.kills % 2 == 1
         process = nightly.start()
         wait_for_work(process, nightly.warehouse)
         if amid_writes:
