@@ -24,6 +24,7 @@ from fashionrec.settings import (
     EvaluateSettings,
     FinetuneSettings,
     LockSettings,
+    MaintainSettings,
     PromoteSettings,
     Settings,
 )
@@ -146,6 +147,7 @@ class Config(Settings):
     promote: PromoteSettings
     audits: dict[str, AuditSettings]
     lock: LockSettings
+    maintain: MaintainSettings
 
 
 def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:

@@ -123,12 +123,16 @@ def _end(store: Store, run: Run, as_json: bool, status: str, *errors: str) -> No
         print(json.dumps(row, default=str), flush=True)
 
 
-def _write(store: Store, run: Run, status: str, *errors: str) -> dict[str, Any]:
-    written = {
+def versions_written(store: Store, run: Run) -> dict[str, int]:
+    """Return the versions of the tables whose rows have changed since the run began; not `runs`."""
+    return {
         name: version
         for name, version in store.versions().items()
         if name != RUNS.name and version != run.versions_read.get(name)
     }
+
+
+def _write(store: Store, run: Run, status: str, *errors: str) -> dict[str, Any]:
     row = {
         "run_id": run.run_id,
         "job": run.job,
@@ -138,7 +142,7 @@ def _write(store: Store, run: Run, status: str, *errors: str) -> dict[str, Any]:
         "counts": run.counts,
         "seconds": run.seconds,
         "versions_read": run.versions_read,
-        "versions_written": written,
+        "versions_written": versions_written(store, run),
         "model_version": run.model_version,
         "message": "; ".join([*errors, *run.warnings, *run.notes]) or None,
     }

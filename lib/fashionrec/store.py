@@ -7,7 +7,7 @@ go on is committed with its output, as Delta's userMetadata.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,11 @@ from fashionrec.datafiles import FILE, Batches, DataFile, write_files
 from fashionrec.errors import FashionrecError
 from fashionrec.read import dataset_of
 from fashionrec.session import with_properties
+from fashionrec.settings import MaintainSettings
 from fashionrec.tables import Table
+from fashionrec.upkeep import UPKEEP, compact, last_change, vacuum
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
-
-# Operations that leave the rows as they are.
-_UPKEEP = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT"}
 
 
 class Store:
@@ -74,11 +73,14 @@ class Store:
         return reader.load(self.path(table))
 
     def version(self, table: Table) -> int:
-        """Return the table's latest version, -1 where it does not exist."""
-        return self._snapshot(table).version() if self.exists(table) else -1
+        """Return the version that last changed the table's rows, -1 where it does not exist.
+
+        Upkeep since then is no change: what was made from this version need not be made again.
+        """
+        return int(last_change(self._snapshot(table))["version"]) if self.exists(table) else -1
 
     def versions(self) -> dict[str, int]:
-        """Return the latest version of every table that exists."""
+        """Return the version that last changed the rows of each table that exists."""
         return {table.name: self.version(table) for table in tables.ALL if self.exists(table)}
 
     def is_empty(self, table: Table) -> bool:
@@ -93,7 +95,7 @@ class Store:
         for commit in self._snapshot(table).history():
             if "userMetadata" in commit:
                 return dict(json.loads(commit["userMetadata"]))
-            if commit["operation"] not in _UPKEEP:
+            if commit["operation"] not in UPKEEP:
                 break
         return {}
 
@@ -222,6 +224,18 @@ class Store:
             target.merge(keys.alias("gone"), on).whenMatchedDelete().execute()
         return count
 
+    def delete(self, table: Table, condition: str) -> int:
+        """Remove the rows that fulfil a condition in SQL; no commit where there are none."""
+        return int(self._snapshot(table).delete(condition)["num_deleted_rows"])
+
+    def compact(self, table: Table, settings: MaintainSettings) -> int:
+        """Replace small files by whole ones; see `upkeep.compact`."""
+        return compact(self._snapshot(table), table, settings, self._as_before(table))
+
+    def vacuum(self, table: Table, hours: int, keep: Collection[int]) -> int:
+        """Delete files that are needed no more; see `upkeep.vacuum`."""
+        return vacuum(self._snapshot(table), hours, keep, self._as_before(table))
+
     def changes(self, table: Table, rows: DataFrame, compare: Sequence[str]) -> DataFrame:
         """Return the rows by which the table differs from `rows`; see `changes.changes`."""
         if self.is_empty(table):
@@ -281,6 +295,10 @@ class Store:
 
     def _snapshot(self, table: Table) -> deltalake.DeltaTable:
         return deltalake.DeltaTable(self.path(table))
+
+    def _as_before(self, table: Table) -> deltalake.CommitProperties | None:
+        """Keep the state in upkeep's commits as well: the log forgets old ones."""
+        return _properties(self.state(table) or None)
 
     def _committing(self, state: dict[str, Any] | None) -> AbstractContextManager[None]:
         properties = {} if state is None else {_USER_METADATA: json.dumps(state)}
