@@ -1,12 +1,16 @@
-"""Creating the tables of a warehouse, and knowing a folder that is none of ours."""
+"""Creating the tables of a warehouse, bringing older ones up to date, and refusing foreign ones."""
 
+import logging
 from pathlib import Path
 
 import deltalake
 from pyspark.sql.types import DataType, StructType
 
-from fashionrec.errors import FashionrecError
-from fashionrec.tables import Table
+from fashionrec.errors import FashionrecError, one_line
+from fashionrec.read import SCHEMA_PROPERTY, open_table
+from fashionrec.tables import SCHEMA_VERSION, Table
+
+log = logging.getLogger(__name__)
 
 # Any Delta reader can read these tables: neither deletion vectors nor column mapping.
 _PROPERTIES = {
@@ -17,10 +21,10 @@ _PROPERTIES = {
 
 
 def create_or_check(path: str, table: Table) -> None:
-    """Create the table, with its comments, or check that it is ours.
+    """Create the table, with its comments and checks, or see that it is ours and has them.
 
     Raises:
-        FashionrecError: the folder holds something else.
+        FashionrecError: the folder holds something else, or a table that is too old or too new.
     """
     if deltalake.DeltaTable.is_deltatable(path):
         _check_columns(path, table)
@@ -31,6 +35,7 @@ def create_or_check(path: str, table: Table) -> None:
         )
     else:
         _create(path, table)
+    _bring_up_to_date(path, table)
 
 
 def _create(path: str, table: Table) -> None:
@@ -49,9 +54,33 @@ def _create(path: str, table: Table) -> None:
 
 
 def _check_columns(path: str, table: Table) -> None:
-    found = [field.name for field in deltalake.DeltaTable(path).schema().fields]
+    found = [field.name for field in open_table(path).schema().fields]
     if found != table.names:
         raise FashionrecError(
             f"{path}: has the columns {found}, this version of fashionrec needs {table.names}: "
-            "give another folder with --warehouse"
+            "run nightly with another folder as --warehouse"
         )
+
+
+def _bring_up_to_date(path: str, table: Table) -> None:
+    """Add what the table lacks; the version last, so that one that was killed here begins again."""
+    delta = open_table(path)
+    found = delta.metadata().configuration
+    checks = {name: rule for name, rule in table.checks if f"delta.constraints.{name}" not in found}
+    if checks:
+        _add_checks(delta, path, checks)
+    if SCHEMA_PROPERTY not in found:
+        log.debug("%s: gets table schema %d", path, SCHEMA_VERSION)
+        delta.alter.set_table_properties(
+            {SCHEMA_PROPERTY: str(SCHEMA_VERSION)}, raise_if_not_exists=False
+        )
+
+
+def _add_checks(delta: deltalake.DeltaTable, path: str, checks: dict[str, str]) -> None:
+    try:
+        delta.alter.add_constraint(checks)
+    except deltalake.exceptions.DeltaError as error:
+        raise FashionrecError(
+            f"{path}: not every row fulfils {' AND '.join(checks.values())} ({one_line(error)}): "
+            "remove this folder and run nightly, which makes the table anew"
+        ) from error

@@ -10,7 +10,9 @@ import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from fashionrec.errors import FashionrecError
-from fashionrec.tables import Table
+from fashionrec.tables import SCHEMA_VERSION, Table
+
+SCHEMA_PROPERTY = "fashionrec.schemaVersion"
 
 
 def rows_of(warehouse: Path, table: Table, product_id: int) -> pa.Table:
@@ -36,13 +38,29 @@ def existing_dataset(warehouse: Path, table: Table) -> ds.Dataset:
     return dataset_of(path)
 
 
+def open_table(path: str, version: int | None = None) -> deltalake.DeltaTable:
+    """Open a Delta table, now or at a version.
+
+    Raises:
+        FashionrecError: a newer version of this package made it.
+    """
+    table = deltalake.DeltaTable(path, version=version)
+    schema = table.metadata().configuration.get(SCHEMA_PROPERTY, "0")
+    if not schema.isdecimal() or int(schema) > SCHEMA_VERSION:
+        raise FashionrecError(
+            f"{path}: has table schema {schema}, this version of fashionrec knows up to "
+            f"{SCHEMA_VERSION}: run the newer version, or give another folder with --warehouse"
+        )
+    return table
+
+
 def dataset_of(path: str, version: int | None = None) -> ds.Dataset:
     """Return a Delta table, now or at a version, as an Arrow dataset.
 
     A local one is read by Arrow's own file system: delta-rs' is written in Python, and Arrow's
     threads that call it while a short command ends abort the process.
     """
-    table = deltalake.DeltaTable(path, version=version)
+    table = open_table(path, version)
     local = (
         SubTreeFileSystem(os.path.abspath(path), LocalFileSystem()) if os.path.isdir(path) else None
     )

@@ -28,7 +28,7 @@ from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
 from fashionrec.creation import create_or_check
 from fashionrec.datafiles import FILE, Batches, DataFile, write_files
 from fashionrec.errors import FashionrecError
-from fashionrec.read import dataset_of
+from fashionrec.read import dataset_of, open_table
 from fashionrec.session import with_properties
 from fashionrec.settings import MaintainSettings
 from fashionrec.tables import Table
@@ -67,6 +67,7 @@ class Store:
             raise FashionrecError(
                 f"{self.path(table)}: there is no such table yet: run nightly first"
             )
+        self._snapshot(table)  # refuses one that a newer version made
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
@@ -294,7 +295,7 @@ class Store:
             )
 
     def _snapshot(self, table: Table) -> deltalake.DeltaTable:
-        return deltalake.DeltaTable(self.path(table))
+        return open_table(self.path(table))
 
     def _as_before(self, table: Table) -> deltalake.CommitProperties | None:
         """Keep the state in upkeep's commits as well: the log forgets old ones."""

@@ -46,7 +46,7 @@ def compact(
     """
     files = pa.table(delta.get_add_actions(flatten=True))
     size, rows = (pc.sum(files[name]).as_py() or 0 for name in ("size_bytes", "num_records"))
-    target = min(settings.file_bytes, table.rows_per_file * size // max(rows, 1))
+    target = max(1, min(settings.file_bytes, table.rows_per_file * size // max(rows, 1)))
     options: dict[str, Any] = {
         "target_size": target,
         "writer_properties": WriterProperties(max_row_group_size=_ROWS_PER_GROUP),
