@@ -96,12 +96,19 @@ def test_the_night_after_goes_on_from_the_lists(
     assert "maintain" not in second.seconds
 
 
-def test_files_are_ranges_of_products_of_the_size_that_is_wanted(night: Store) -> None:
-    maintain(night, SETTINGS.model_copy(update={"file_bytes": 20_000}), new_run(night))
-    files = ranges(night, IMAGES)
-    assert len(files) > 1
+def test_files_become_ranges_of_products_and_no_larger_than_their_table_wants(store: Store) -> None:
+    for start in range(5):
+        ids = range(start, 10_000, 5)
+        columns = {"product_id": ids, "content": [b"%08d" % id * 100 for id in ids]}
+        added = pa.table(columns | {n: [None] * len(ids) for n in (*IMAGES.names[3:], "sha256")})
+        added = added.select(IMAGES.names).cast(store.arrow_schema(IMAGES))
+        deltalake.write_deltalake(store.path(IMAGES), added, mode="append")
+    assert store.compact(IMAGES, SETTINGS) == 5
+    files = ranges(store, IMAGES)
     assert all(one[1] < following[0] for one, following in pairwise(files))
-    assert sum(file[2] for file in files) == night.count(IMAGES)
+    assert sum(file[2] for file in files) == 10_000
+    assert max(file[2] for file in files) < 3 * IMAGES.rows_per_file
+    assert store.compact(IMAGES, SETTINGS) == 0
 
 
 def test_a_table_that_is_too_large_to_sort_is_compacted(night: Store) -> None:
@@ -158,9 +165,11 @@ def test_old_runs_are_forgotten(night: Store) -> None:
     (last,) = night.scan(RUNS, RUNS.names).to_table().to_pylist()
     night.put(RUNS, last | {"run_id": "old", "finished_at": NOW - timedelta(days=401)})
     night.put(RUNS, last | {"run_id": "young", "finished_at": NOW - timedelta(days=399)})
+    assert night.compact(RUNS, SETTINGS) == 3  # of one file some rows are forgotten
     run = new_run(night)
     maintain(night, SETTINGS, run)
-    assert {row.run_id for row in night.read(RUNS).collect()} == {"first", "young"}
+    kept = night.scan(RUNS, ["run_id"]).to_table()["run_id"].to_pylist()
+    assert sorted(kept) == ["first", "young"]
     assert run.counts["maintain.runs_forgotten"] == 1
 
 

@@ -5,6 +5,8 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.dataset as ds
+
 from fashionrec import tables
 from fashionrec.errors import FashionrecError, one_line
 from fashionrec.rollback import published_nights
@@ -53,9 +55,8 @@ def maintain(store: Store, settings: MaintainSettings, run: Run) -> None:
     Raises:
         FashionrecError: naming the tables that could not be, and why.
     """
-    oldest = datetime.now(UTC) - timedelta(days=settings.keep_runs_days)
-    forgotten = store.delete(RUNS, f"finished_at < '{oldest.isoformat()}'")
-    counts, failed, pinned = Counter(runs_forgotten=forgotten), [], _pinned(store)
+    counts, failed = Counter(runs_forgotten=_forget_runs(store, settings)), []
+    pinned = _pinned(store)
     for table in filter(store.exists, tables.ALL):
         try:
             counts.update(_tidy(store, table, settings, pinned.get(table, set())))
@@ -65,6 +66,14 @@ def maintain(store: Store, settings: MaintainSettings, run: Run) -> None:
     run.count(STEP, **counts)
     if failed:
         raise FashionrecError("; ".join(failed))
+
+
+def _forget_runs(store: Store, settings: MaintainSettings) -> int:
+    oldest = datetime.now(UTC) - timedelta(days=settings.keep_runs_days)
+    count = store.count(RUNS, ds.field("finished_at") < oldest)
+    if count:
+        store.delete(RUNS, f"finished_at < '{oldest.isoformat()}'")
+    return count
 
 
 def _tidy(store: Store, table: Table, settings: MaintainSettings, pinned: set[int]) -> Counter[str]:

@@ -16,7 +16,7 @@ import deltalake
 import pyarrow as pa
 import pyarrow.dataset as ds
 from delta.tables import DeltaTable
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -25,6 +25,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from fashionrec import tables
 from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
+from fashionrec.conflicts import committed
 from fashionrec.creation import create_or_check
 from fashionrec.datafiles import FILE, Batches, DataFile, write_files
 from fashionrec.errors import FashionrecError
@@ -147,7 +148,7 @@ class Store:
         target = DeltaTable.forPath(self.spark, self.path(table))
         try:
             with self._committing(state):
-                target.restoreToVersion(version)
+                committed(self.path(table), lambda: target.restoreToVersion(version), absolute=True)
         except (Py4JJavaError, PySparkException) as error:
             raise FashionrecError(
                 f"{self.path(table)}: version {version} can no longer be restored: its files have "
@@ -190,18 +191,24 @@ class Store:
         """Add the rows of files that lie in the table's folder; no commit where there are none."""
         if not files:
             return
-        snapshot = self._snapshot(table)
-        snapshot.create_write_transaction(
-            [_as_action(file) for file in files],
-            mode="append",
-            schema=snapshot.schema(),
-            commit_properties=_properties(state),
-        )
+        actions: list[AddAction | RemoveAction] = [_as_action(file) for file in files]
+
+        def add() -> None:
+            snapshot = self._snapshot(table)
+            snapshot.create_write_transaction(
+                actions,
+                mode="append",
+                schema=snapshot.schema(),
+                commit_properties=_properties(state),
+            )
+
+        committed(self.path(table), add)
 
     def replace(self, table: Table, rows: DataFrame, state: dict[str, Any]) -> int:
         """Write the whole table anew, one file per partition of `rows`; return its version."""
+        writer = exact(rows, table).write.format("delta").mode("overwrite")
         with self._committing(state):
-            exact(rows, table).write.format("delta").mode("overwrite").save(self.path(table))
+            committed(self.path(table), lambda: writer.save(self.path(table)), absolute=True)
         return self.version(table)
 
     def put(self, table: Table, row: dict[str, Any]) -> None:
@@ -212,9 +219,7 @@ class Store:
         schema = self.arrow_schema(table)
         rows = pa.Table.from_pylist([{name: _as_arrow(row[name]) for name in schema.names}], schema)
         condition = " AND ".join(f"{key} = {_literal(row[key])}" for key in table.key)
-        deltalake.write_deltalake(
-            self._snapshot(table), rows, mode="overwrite", predicate=condition
-        )
+        self._overwrite(table, rows, condition)
 
     def remove(self, table: Table, keys: DataFrame) -> int:
         """Remove the rows with these keys; no commit where there are none."""
@@ -222,12 +227,15 @@ class Store:
         if count:
             on = " AND ".join(f"old.{key} = gone.{key}" for key in table.key)
             target = DeltaTable.forPath(self.spark, self.path(table)).alias("old")
-            target.merge(keys.alias("gone"), on).whenMatchedDelete().execute()
+            gone = target.merge(keys.alias("gone"), on).whenMatchedDelete()
+            committed(self.path(table), gone.execute)
         return count
 
-    def delete(self, table: Table, condition: str) -> int:
-        """Remove the rows that fulfil a condition in SQL; no commit where there are none."""
-        return int(self._snapshot(table).delete(condition)["num_deleted_rows"])
+    def delete(self, table: Table, condition: str) -> None:
+        """Remove the rows that fulfil a condition in SQL, of which there are some."""
+        # Overwritten by nothing: Arrow cannot read the files that delta-rs' own delete leaves.
+        nothing = self.arrow_schema(table).empty_table()
+        self._overwrite(table, nothing, condition)
 
     def compact(self, table: Table, settings: MaintainSettings) -> int:
         """Replace small files by whole ones; see `upkeep.compact`."""
@@ -283,16 +291,25 @@ class Store:
         exact(changes.drop(CHANGE), table)
         on = " AND ".join(f"old.{key} = new.{key}" for key in table.key)
         values = {name: f"new.{name}" for name in table.names}
+        merge = (
+            DeltaTable.forPath(self.spark, self.path(table))
+            .alias("old")
+            .merge(changes.alias("new"), on)
+            .whenMatchedDelete(f"new.{CHANGE} = 'delete'")
+            .whenMatchedUpdate(set=values)  # type: ignore[arg-type]
+            .whenNotMatchedInsert(f"new.{CHANGE} <> 'delete'", values)  # type: ignore[arg-type]
+        )
         with self._committing(state):
-            (
-                DeltaTable.forPath(self.spark, self.path(table))
-                .alias("old")
-                .merge(changes.alias("new"), on)
-                .whenMatchedDelete(f"new.{CHANGE} = 'delete'")
-                .whenMatchedUpdate(set=values)  # type: ignore[arg-type]
-                .whenNotMatchedInsert(f"new.{CHANGE} <> 'delete'", values)  # type: ignore[arg-type]
-                .execute()
-            )
+            committed(self.path(table), merge.execute)
+
+    def _overwrite(self, table: Table, rows: pa.Table, condition: str) -> None:
+        committed(
+            self.path(table),
+            lambda: deltalake.write_deltalake(
+                self._snapshot(table), rows, mode="overwrite", predicate=condition
+            ),
+            absolute=True,
+        )
 
     def _snapshot(self, table: Table) -> deltalake.DeltaTable:
         return open_table(self.path(table))
