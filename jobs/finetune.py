@@ -6,7 +6,7 @@ from fashionrec.cli import Context, add_run_options, run_job
 from fashionrec.runs import recorded
 from fashionrec.session import spark_session
 from fashionrec.store import Store
-from fashionrec.training.finetune import finetune
+from fashionrec.training.finetune import checkpoints_of, finetune
 from fashionrec.training.version import print_version
 
 
@@ -23,9 +23,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(context: Context) -> None:
     """Train, and print the folder of the model version and its figures."""
     store = Store(spark_session("finetune"), context.warehouse)
-    options = context.options
-    # No lock: it takes hours, and writes but `training_set`, which no night reads.
-    with recorded(store, "finetune", options.run_id, as_json=options.json) as run:
+    options, part = context.options, checkpoints_of(context.config.finetune)
+    # It holds no more than its checkpoints: it takes hours, and nights go on beside it.
+    with recorded(store, "finetune", **context.run_options, part=part) as run:
         folder = finetune(store, context.config, run, resume=options.resume)
     if not options.json:
         print_version(folder)

@@ -48,6 +48,7 @@ NUMERICAL = [
     "neighbours/plans",
     "neighbours/recall",
     "neighbours/requests",
+    "neighbours/shared",
     "neighbours/ruled",
     "neighbours/rules",
     "neighbours/topk",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fashionrec.errors import HeldError
-from fashionrec.lock import locked
+from fashionrec.lock import living, locked
 from fashionrec.settings import LockSettings
 
 AT_ONCE = LockSettings(wait_seconds=0, dead_after_seconds=600)
@@ -67,6 +67,19 @@ def test_a_killed_runs_lock_is_taken_over_at_once(tmp_path: Path) -> None:
         assert json.loads((tmp_path / "_lock").read_text())["run_id"] == "mine"
     process.wait()
     assert not (tmp_path / "_lock").exists()
+
+
+def test_parts_are_held_one_by_one_and_the_living_are_known(tmp_path: Path) -> None:
+    (tmp_path / "_lock.checkpoints.c").write_text(record(os.uname().nodename, 2**22 + 1, 1.0))
+    with (
+        locked(tmp_path, "night", AT_ONCE),
+        locked(tmp_path, "one", AT_ONCE, "checkpoints/a"),
+        locked(tmp_path, "two", AT_ONCE, "checkpoints/b"),
+    ):
+        assert living(tmp_path, AT_ONCE) == {"night", "one", "two"}
+        with pytest.raises(HeldError, match=r"run one on .* holds checkpoints/a: wait"):
+            locked(tmp_path, "three", AT_ONCE, "checkpoints/a").__enter__()
+    assert living(tmp_path, AT_ONCE) == set()
 
 
 def record(host: str, pid: int, started: float) -> str:

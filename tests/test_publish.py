@@ -7,6 +7,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from conftest import RunJob
+from fashionrec.config import load
+from fashionrec.lock import locked
 from fashionrec.store import Store
 from fashionrec.tables import NEIGHBOURS, RECOMMENDATIONS, RUNS
 
@@ -67,12 +69,24 @@ def test_the_record_as_a_line_of_json(
 
 def test_a_rule_may_only_warn(night: Store, run_job: RunJob) -> None:
     before = published(night)
-    change_neighbours(night, "neighbour_id", "product_id")
-    rules = [f"audits.{rule}.severity=warn" for rule in ("itself", "complete")]
-    options = [option for rule in rules for option in ("--set", rule)]
+    change_neighbours(night, "similarity", "-1")
+    options = ("--set", "audits.order.severity=warn")
     assert run_job("publish", "--warehouse", night.warehouse, *options) == 0
     assert published(night) != before
-    assert "itself: lists with the product itself" in str(last_run(night)["message"])
+    assert "order: lists whose similarity rises with rank" in str(last_run(night)["message"])
+
+
+def test_what_the_table_itself_checks_is_refused_under_any_rule(
+    night: Store, run_job: RunJob, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = published(night)
+    change_neighbours(night, "neighbour_id", "product_id")
+    options = ("--set", "audits.itself.severity=warn")
+    assert run_job("publish", "--warehouse", night.warehouse, *options) == 1
+    assert published(night) == before
+    told = capfd.readouterr().err.splitlines()[-1]
+    assert told.startswith("error: [DELTA_VIOLATE_CONSTRAINT_WITH_VALUES] CHECK constraint ")
+    assert "other_product" in told
 
 
 def test_rolled_back_until_resumed(
@@ -107,13 +121,17 @@ def test_there_must_be_a_night_to_go_back_to(
     )
 
 
-def test_a_killed_run_is_abandoned_by_the_next(night: Store, run_job: RunJob) -> None:
+def test_killed_runs_are_abandoned_by_the_next_and_others_are_not(
+    night: Store, run_job: RunJob
+) -> None:
     killed = last_run(night) | {"run_id": "killed", "status": "running", "finished_at": None}
-    night.put(RUNS, killed)
-    night.put(RUNS, killed | {"run_id": "training", "job": "finetune"})
-    assert run_job("publish", "--warehouse", night.warehouse) == 0
-    status = {row.run_id: row.status for row in night.read(RUNS).collect()}
-    assert (status["killed"], status["training"]) == ("abandoned", "running")
+    for run_id, job in (("killed", "nightly"), ("dead", "finetune"), ("training", "finetune")):
+        night.put(RUNS, killed | {"run_id": run_id, "job": job})
+    with locked(Path(night.warehouse), "training", load().lock, "checkpoints/fashion"):
+        assert run_job("publish", "--warehouse", night.warehouse, "--run-id", "mine") == 0
+        status = {row.run_id: row.status for row in night.read(RUNS).collect()}
+    ends = {"killed": "abandoned", "dead": "abandoned", "training": "running"}
+    assert status == {"first": "succeeded", "mine": "succeeded", **ends}
 
 
 def test_a_warehouse_that_another_run_holds(

@@ -26,6 +26,7 @@ from fashionrec.settings import (
     Few,
     FinetuneSettings,
     LockSettings,
+    MaintainSettings,
     Many,
     PromoteSettings,
     Settings,
@@ -151,6 +152,7 @@ class Config(Settings):
     promote: PromoteSettings
     audits: dict[str, AuditSettings]
     lock: LockSettings
+    maintain: MaintainSettings
 
 
 def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:

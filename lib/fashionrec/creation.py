@@ -1,13 +1,16 @@
-"""Creating the tables of a warehouse, and knowing a folder that is none of ours."""
+"""Creating the tables of a warehouse, bringing older ones up to date, and refusing foreign ones."""
 
+import logging
 from pathlib import Path
 
 import deltalake
 from pyspark.sql.types import DataType, StructType
 
-from fashionrec.errors import FashionrecError
-from fashionrec.read import opened
-from fashionrec.tables import Table
+from fashionrec.errors import FashionrecError, one_line
+from fashionrec.read import SCHEMA_PROPERTY, open_table
+from fashionrec.tables import SCHEMA_VERSION, Table
+
+log = logging.getLogger(__name__)
 
 _LOG = "_delta_log"
 _TYPES = {"BIGINT": "long", "INT": "integer"}  # Delta's names, where they are not SQL's
@@ -76,17 +79,42 @@ def create(path: str, table: Table) -> None:
 
 
 def _check_columns(path: str, table: Table) -> None:
-    fields = opened(path).schema().fields
+    fields = open_table(path).schema().fields
     found = [field.name for field in fields]
     if found != table.names:
         raise FashionrecError(
             f"{path}: has the columns {found}, this version of fashionrec needs {table.names}: "
-            "give another folder with --warehouse"
+            "run nightly with another folder as --warehouse"
         )
     for field, column in zip(fields, table.columns, strict=True):
         kind = column.type.partition("<")[0]
         if field.type.type != _TYPES.get(kind, kind.lower()):
             raise FashionrecError(
                 f"{path}: {column.name} is {field.type.type}, this version of fashionrec needs "
-                f"{column.type}: give another folder with --warehouse"
+                f"{column.type}: run nightly with another folder as --warehouse"
             )
+
+
+def bring_up_to_date(path: str, table: Table) -> None:
+    """Add what the table lacks; the version last, so that one that was killed here begins again."""
+    delta = open_table(path)
+    found = delta.metadata().configuration
+    checks = {name: rule for name, rule in table.checks if f"delta.constraints.{name}" not in found}
+    if checks:
+        _add_checks(delta, path, checks)
+    if SCHEMA_PROPERTY not in found:
+        log.debug("%s: gets table schema %d", path, SCHEMA_VERSION)
+        # On its own, because delta-rs takes only Delta's own properties when it creates a table.
+        delta.alter.set_table_properties(
+            {SCHEMA_PROPERTY: str(SCHEMA_VERSION)}, raise_if_not_exists=False
+        )
+
+
+def _add_checks(delta: deltalake.DeltaTable, path: str, checks: dict[str, str]) -> None:
+    try:
+        delta.alter.add_constraint(checks)
+    except deltalake.exceptions.DeltaError as error:
+        raise FashionrecError(
+            f"{path}: not every row fulfils {' AND '.join(checks.values())} ({one_line(error)}): "
+            "remove this folder and run nightly, which makes the table anew"
+        ) from error

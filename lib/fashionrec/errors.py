@@ -56,6 +56,9 @@ def one_line(error: BaseException) -> str:
         return own[-1].partition(": ")[2]
     if isinstance(error, FashionrecError):
         return str(error)
+    of_delta = [line for line in lines if "[DELTA_" in line]
+    if of_delta:  # Java's first line only says that there was an error
+        return of_delta[0][of_delta[0].index("[DELTA_") :]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 

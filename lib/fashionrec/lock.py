@@ -1,4 +1,4 @@
-"""One writing run per warehouse: a lock file that tells who holds it.
+"""One writing run per warehouse, or per part of it: a lock file that tells who holds it.
 
 A run that was killed leaves its lock behind. On this host that is seen at once, by process id and
 start time; a run on another host shows that it lives by renewing the file's modification time.
@@ -30,7 +30,7 @@ _SAME_START = 1.0  # seconds: the operating system's clock of starts is coarse
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a warehouse; `started` is the process' start, in seconds since 1970."""
+    """Who holds a warehouse or part of it; `started` is the process' start, in s since 1970."""
 
     run_id: str
     host: str
@@ -39,16 +39,20 @@ class Holder:
 
 
 @contextmanager
-def locked(warehouse: Path, run_id: str, settings: LockSettings) -> Iterator[None]:
-    """Hold the warehouse; wait for another run at most `wait_seconds`.
+def locked(
+    warehouse: Path, run_id: str, settings: LockSettings, part: str | None = None
+) -> Iterator[None]:
+    """Hold the warehouse, or just a `part` of it, beside runs that hold something else.
+
+    Waits for another run at most `wait_seconds`.
 
     Raises:
         HeldError: another run holds it.
     """
-    path = warehouse / "_lock"
+    path = warehouse / (f"_lock.{part.replace('/', '.')}" if part else "_lock")
     warehouse.mkdir(parents=True, exist_ok=True)
     me = Holder(run_id, socket.gethostname(), os.getpid(), psutil.Process().create_time())
-    _acquire(path, me, settings)
+    _acquire(path, me, settings, part or "this warehouse")
     done = Event()
     renewing = Thread(target=_renew, args=(path, done), name="lock", daemon=True)
     renewing.start()
@@ -60,13 +64,20 @@ def locked(warehouse: Path, run_id: str, settings: LockSettings) -> Iterator[Non
         _release(path, me)
 
 
-def _acquire(path: Path, me: Holder, settings: LockSettings) -> None:
+def living(warehouse: Path, settings: LockSettings) -> set[str]:
+    """Return the runs that hold something of a warehouse and are not dead."""
+    with _alone(warehouse / "_lock"):
+        found = [(path, _read(path)) for path in warehouse.glob("_lock*")]
+        return {by.run_id for path, by in found if by is not None and _lives(by, path, settings)}
+
+
+def _acquire(path: Path, me: Holder, settings: LockSettings, what: str) -> None:
     deadline = time.monotonic() + settings.wait_seconds
     while (holder := _try(path, me, settings)) is not None:
         if time.monotonic() >= deadline:
             raise HeldError(
                 f"{path.parent}: run {holder.run_id} on {holder.host} (process {holder.pid}) holds "
-                "this warehouse: wait for it, or let lock.wait_seconds be longer"
+                f"{what}: wait for it, or let lock.wait_seconds be longer"
             )
         log.info("waiting for run %s on %s", holder.run_id, holder.host)
         time.sleep(_SECONDS_BETWEEN_TRIES)

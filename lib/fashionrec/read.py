@@ -10,7 +10,9 @@ import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from fashionrec.errors import FashionrecError, one_line
-from fashionrec.tables import Table
+from fashionrec.tables import SCHEMA_VERSION, Table
+
+SCHEMA_PROPERTY = "fashionrec.schemaVersion"
 
 
 def rows_of(warehouse: Path, table: Table, product_id: int) -> pa.Table:
@@ -33,23 +35,32 @@ def existing_dataset(warehouse: Path, table: Table) -> ds.Dataset:
     path = str(warehouse / table.name)
     if not deltalake.DeltaTable.is_deltatable(path):
         raise FashionrecError(f"{path}: there is no such table yet: run nightly first")
-    opened(path)
     return dataset_of(path)
 
 
-def opened(path: str) -> deltalake.DeltaTable:
-    """Return a Delta table as it is now.
+def open_table(path: str, version: int | None = None) -> deltalake.DeltaTable:
+    """Open a Delta table, now or at a version.
 
     Raises:
-        FashionrecError: its log is damaged, or written for readers of another kind.
+        FashionrecError: its log is damaged, or a newer version of this package made it.
+        DeltaError: there is no such version.
     """
     try:
-        return deltalake.DeltaTable(path)
+        table = deltalake.DeltaTable(path, version=version)
     except deltalake.exceptions.DeltaError as error:
+        if version is not None:
+            raise
         raise FashionrecError(
             f"{path}: its log cannot be read: restore the folder, or give another one "
             f"({one_line(error):.200})"
         ) from error
+    schema = table.metadata().configuration.get(SCHEMA_PROPERTY, "0")
+    if not schema.isdecimal() or int(schema) > SCHEMA_VERSION:
+        raise FashionrecError(
+            f"{path}: has table schema {schema}, this version of fashionrec knows up to "
+            f"{SCHEMA_VERSION}: run the newer version, or give another folder with --warehouse"
+        )
+    return table
 
 
 def dataset_of(path: str, version: int | None = None) -> ds.Dataset:
@@ -58,7 +69,7 @@ def dataset_of(path: str, version: int | None = None) -> ds.Dataset:
     A local one is read by Arrow's own file system: delta-rs' is written in Python, and Arrow's
     threads that call it while a short command ends abort the process.
     """
-    table = deltalake.DeltaTable(path, version=version)
+    table = open_table(path, version)
     local = (
         SubTreeFileSystem(os.path.abspath(path), LocalFileSystem()) if os.path.isdir(path) else None
     )

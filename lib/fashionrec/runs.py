@@ -14,14 +14,12 @@ from typing import Any
 import pyarrow.dataset as ds
 
 from fashionrec.errors import FashionrecError, one_line
-from fashionrec.lock import locked
+from fashionrec.lock import living, locked
 from fashionrec.settings import LockSettings
 from fashionrec.store import Store
 from fashionrec.tables import RUNS
 
 log = logging.getLogger(__name__)
-
-_WITHOUT_LOCK = ["finetune"]  # it runs beside nights, and only reads what they write
 
 
 @dataclass
@@ -77,22 +75,23 @@ def recorded(
     run_id: str | None = None,
     lock: LockSettings | None = None,
     as_json: bool = False,
+    part: str | None = None,
 ) -> Iterator[Run]:
     """Run a job's steps between two records in `runs`: 'running', then how it ended.
 
-    With `lock` it holds the warehouse meanwhile, and calls runs that died in it 'abandoned'. With
-    `as_json` the second record is printed to stdout as a line of JSON.
+    With `lock` it holds the warehouse meanwhile, or just a `part` of it, and calls runs that were
+    killed 'abandoned'. With `as_json` the second record is printed to stdout as a line of JSON.
 
     Raises:
-        HeldError: another run holds the warehouse.
+        HeldError: another run holds it.
         FashionrecError: the folder is no warehouse of ours; nothing was written.
     """
     run_id = run_id or new_run_id()
     store.missing()  # before the lock, which is a file in the folder
-    with locked(Path(store.warehouse), run_id, lock) if lock else nullcontext():
+    with locked(Path(store.warehouse), run_id, lock, part) if lock else nullcontext():
         store.create_missing()
         if lock:
-            _abandon_the_dead(store, run_id)
+            _abandon_the_dead(store, lock)
         run = Run(run_id, job, datetime.now(UTC), store.versions())
         log.info("run %s of %s in %s", run.run_id, job, store.warehouse)
         _write(store, run, "running")
@@ -105,13 +104,19 @@ def recorded(
         _end(store, run, as_json, "succeeded")
 
 
-def _abandon_the_dead(store: Store, run_id: str) -> None:
-    """Give runs that hold no lock, and yet are 'running', their end."""
-    running = (ds.field("status") == "running") & ~ds.field("job").isin(_WITHOUT_LOCK)
-    for row in store.scan(RUNS, RUNS.names, running).to_table().to_pylist():
-        if row["run_id"] != run_id:
+def _abandon_the_dead(store: Store, lock: LockSettings) -> None:
+    """Give runs that are 'running', and yet hold no lock, their end."""
+    running = {row["run_id"] for row in _running(store)}
+    dead = running - living(Path(store.warehouse), lock)
+    for row in _running(store):  # once more: a run lets its lock go when its end is recorded
+        if row["run_id"] in dead:
             log.warning("run %s of %s was killed: it is abandoned", row["run_id"], row["job"])
             store.put(RUNS, row | {"status": "abandoned", "message": "killed before its end"})
+
+
+def _running(store: Store) -> list[dict[str, Any]]:
+    where = ds.field("status") == "running"
+    return list(store.scan(RUNS, RUNS.names, where).to_table().to_pylist())
 
 
 def _end(store: Store, run: Run, as_json: bool, status: str, *errors: str) -> None:
@@ -120,12 +125,16 @@ def _end(store: Store, run: Run, as_json: bool, status: str, *errors: str) -> No
         print(json.dumps(row, default=str), flush=True)
 
 
-def _write(store: Store, run: Run, status: str, *errors: str) -> dict[str, Any]:
-    written = {
+def versions_written(store: Store, run: Run) -> dict[str, int]:
+    """Return the versions of the tables whose rows have changed since the run began; not `runs`."""
+    return {
         name: version
         for name, version in store.versions().items()
         if name != RUNS.name and version != run.versions_read.get(name)
     }
+
+
+def _write(store: Store, run: Run, status: str, *errors: str) -> dict[str, Any]:
     row = {
         "run_id": run.run_id,
         "job": run.job,
@@ -135,7 +144,7 @@ def _write(store: Store, run: Run, status: str, *errors: str) -> dict[str, Any]:
         "counts": run.counts,
         "seconds": run.seconds,
         "versions_read": run.versions_read,
-        "versions_written": written,
+        "versions_written": versions_written(store, run),
         "model_version": run.model_version,
         "message": "; ".join([*errors, *run.warnings, *run.notes]) or None,
     }

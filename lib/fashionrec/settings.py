@@ -92,6 +92,16 @@ class LockSettings(Settings):
     dead_after_seconds: float = Field(gt=60)
 
 
+class MaintainSettings(Settings):
+    """[maintain]: how the tables' files are kept in order, and what is kept of the past."""
+
+    every_days: float = Field(ge=0)
+    file_bytes: int = Field(ge=1 << 20)
+    sort_bytes: int = Field(ge=0)
+    keep_hours: int = Field(ge=1)
+    keep_runs_days: int = Field(ge=1)
+
+
 class AuditSettings(Settings):
     """[audits.RULE]: the most that is let through, and what happens past it."""
 

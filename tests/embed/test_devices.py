@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from conftest import ROOT, RunJob
 from fashionrec.config import load
-from fashionrec.embed import frames
+from fashionrec.embed import devices, frames
 from fashionrec.embed.devices import executors_gpu
 from fashionrec.embed.engines import check_settings, choose_program
 from fashionrec.embed.model import Model, load_model
@@ -54,6 +54,19 @@ def test_the_address_comes_from_spark(
 
 def test_outside_a_task_there_is_no_address() -> None:
     assert frames.assigned_gpu() is None
+
+
+@pytest.mark.parametrize(
+    ("precision", "gpu", "wanted"),
+    [(None, None, "cpu"), ("bf16", None, "cuda:0"), ("bf16", 1, "cuda:1"), ("fp16", 3, "cuda:0")],
+)
+def test_where_a_task_computes(
+    monkeypatch: pytest.MonkeyPatch, precision: Precision | None, gpu: int | None, wanted: str
+) -> None:
+    monkeypatch.setattr(devices, "gpu_precision", lambda: precision)
+    monkeypatch.setattr(devices, "assigned_gpu", lambda: gpu)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert devices.task_device() == torch.device(wanted)
 
 
 def tiny(folder: Path) -> Model:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import skew
 
 from fashionrec.config import load
 from fashionrec.evaluation.judge import Catalogue, judge_lists, slices_below
@@ -48,12 +49,12 @@ def test_kinds_are_combinations_and_null_is_none() -> None:
 
 
 def test_reach_counts_who_is_recommended() -> None:
-    found = reach(np.array([[1, 2], [2, 0], [1, 0], [1, 2]]))
+    found = reach(np.array([[1, 2], [2, 0], [1, 0], [1, 2]]), np.ones(4, bool))
     assert (found.coverage, found.never_recommended) == (0.75, 0.25)
     occurrences = np.array([2, 3, 3, 0])
     centred = occurrences - 2
     assert found.hubness == pytest.approx((centred**3).mean() / (centred**2).mean() ** 1.5)
-    assert reach(np.array([[1], [0]])).hubness == 0
+    assert reach(np.array([[1], [0]]), np.ones(2, bool)).hubness == 0
 
 
 def test_random_lists_hold_distinct_others() -> None:
@@ -87,8 +88,8 @@ def test_a_slice_far_below_the_mean_is_named() -> None:
     count = 80
     types = texts(*(f"type {i % 2}" for i in range(count)))
     women = np.arange(count) < 20
-    good = (np.arange(count)[:, None] + [2, 4, 6, 8, 10]) % count
-    bad = (np.arange(count)[:, None] + [1, 3, 5, 7, 9]) % count
+    good = (np.arange(count)[:, None] + [2, 4, 6, 8, 10]) % 70  # ten items are listed nowhere
+    bad = (np.arange(count)[:, None] + [1, 3, 5, 7, 9]) % 70
     lists = np.where(women[:, None], bad, good)
     catalogue = Catalogue(
         np.arange(count),
@@ -104,8 +105,16 @@ def test_a_slice_far_below_the_mean_is_named() -> None:
     some = settings(max_slice_gap=0.2, min_slice=10, resamples=20)
     figures = judge_lists(lists, catalogue, np.ones(count, bool), some)
     assert figures["precision"]["article type"]["value"] == pytest.approx(60 / 80)
-    assert figures["same name"]["value"] == 0
-    assert figures["slices"][0]["slice"] == "Women"
+    assert figures["share"]["same name"]["value"] == 0
+    worst = figures["slices"][0]
+    assert (worst["slice"], worst["queries"]) == ("Women", 20)
+    assert worst["mAP"]["type and colour"]["value"] == 0
+    occurrences = np.bincount(lists.ravel(), minlength=count)
+    for slice_, inside in (("Women", women), ("Men", ~women)):
+        part = next(part for part in figures["slices"] if part["slice"] == slice_)
+        listed = np.isin(np.flatnonzero(inside), lists)
+        assert part["coverage"] == pytest.approx(listed.mean())
+        assert part["hubness"] == pytest.approx(skew(occurrences[inside]))
     warnings = slices_below(figures, some)
     assert [line.partition(":")[0] for line in warnings] == ["gender Women"]
     assert figures["worst_slice"]["slice"] == "Women"

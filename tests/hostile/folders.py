@@ -192,8 +192,8 @@ def _other(folder: Path) -> None:
 
 
 def _log(change: Change, name: str = PRODUCTS.name) -> Change:
-    """Change the first commit of a table's log."""
-    return lambda warehouse: change(warehouse / name / "_delta_log" / f"{0:020}.json")
+    """Change the last commit of a table's log, which has its schema."""
+    return lambda warehouse: change(max((warehouse / name / "_delta_log").glob("*.json")))
 
 
 def _replaced(old: bytes, new: bytes) -> Change:
@@ -207,6 +207,21 @@ def _replaced(old: bytes, new: bytes) -> Change:
 
 def _written(content: bytes) -> Change:
     return lambda path: path.write_bytes(content)
+
+
+def _whole(content: bytes) -> Change:
+    """Write a log of one commit."""
+
+    def change(path: Path) -> None:
+        for commit in path.parent.glob("*.json"):
+            commit.unlink()
+        path.with_name(f"{0:020}.json").write_bytes(content)
+
+    return change
+
+
+def _appended(content: bytes) -> Change:
+    return lambda path: path.write_bytes(path.read_bytes() + content)
 
 
 def _file_for(path: Path) -> None:
@@ -239,16 +254,16 @@ WAREHOUSES = [
     ),
     Case("warehouse: images of pictures", _table("images", _only("1.jpg")), "is not a Delta table"),
     Case("warehouse: log of letters", _table("runs", _only("_delta_log/a.txt")), "is not a Delta"),
-    Case("warehouse: log is empty", _log(_written(b"")), _UNREADABLE),
+    Case("warehouse: log is empty", _log(_whole(b"")), _UNREADABLE),
     Case("warehouse: log is cut", _log(lambda path: os.truncate(path, 200)), _UNREADABLE),
     Case("warehouse: log of zeros", _log(_written(bytes(500))), _UNREADABLE),
     Case("warehouse: log of noise", _log(_written(b"\xff\xfe" * 200)), _UNREADABLE),
     Case("warehouse: log of a list", _log(_written(b"[]\n")), _UNREADABLE),
     Case("warehouse: log is deep", _log(_written(b"[" * 100_000)), _UNREADABLE),
-    Case("warehouse: log without schema", _log(_written(b'{"commitInfo":{}}\n')), _UNREADABLE),
+    Case("warehouse: log without schema", _log(_whole(b'{"commitInfo":{}}\n')), _UNREADABLE),
     Case(
         "warehouse: log with a gap",
-        _log(lambda path: path.with_name(f"{2:020}.json").write_text('{"commitInfo":{}}\n')),
+        _log(lambda path: path.with_name(f"{9:020}.json").write_text('{"commitInfo":{}}\n')),
         _UNREADABLE,
     ),
     Case("warehouse: log of no type", _log(_replaced(b'\\"long\\"', b'\\"lung\\"')), _UNREADABLE),
@@ -267,7 +282,7 @@ WAREHOUSES = [
     ),
     Case(
         "warehouse: a newer form of Delta",
-        _log(_replaced(b'"minReaderVersion":1', b'"minReaderVersion":99')),
+        _log(_appended(b'{"protocol":{"minReaderVersion":99,"minWriterVersion":99}}\n')),
         _UNREADABLE,
     ),
 ]

@@ -1,6 +1,7 @@
 """Training over the tables: shares of processes, and the job from tables to a model version."""
 
 import json
+import re
 from pathlib import Path
 
 import deltalake
@@ -14,6 +15,7 @@ from fashionrec.config import load
 from fashionrec.embed.model import load_model
 from fashionrec.embed.preprocessing import STUDY
 from fashionrec.errors import FashionrecError
+from fashionrec.lock import locked
 from fashionrec.store import Store
 from fashionrec.tables import RUNS, TRAINING_SET
 from fashionrec.training import finetune as step
@@ -21,7 +23,6 @@ from fashionrec.training.classifier import Blueprint
 from fashionrec.training.launch import launch
 from fashionrec.training.rank import Job
 from fashionrec.training.snapshot import Snapshot, snapshot
-from fashionrec.training.tracking import tracked, tracking_of
 
 SETTINGS = {"min_images": 3, "sample": 6, "row_group": 5, "batch_size": 8, "epochs": 2}
 
@@ -100,6 +101,25 @@ def test_a_training_is_gone_on_with_and_becomes_a_model_version(
     assert "holds no unfinished training" in capfd.readouterr().err
 
 
+def test_two_trainings_of_a_name_at_once(
+    night: Store, tiny_model: Path, tmp_path: Path, run_job: RunJob,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    checkpoint = Path(night.warehouse) / "checkpoints" / "trial" / "latest.json"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_text("of the other")
+    words = options(night, tiny_model, tmp_path / "models")
+    with locked(Path(night.warehouse), "other", load().lock, "checkpoints/trial"):
+        for more in ([], ["--resume"]):
+            assert run_job("finetune", *words, *more) == 5
+            assert re.search(
+                r"run other on .* \(process \d+\) holds checkpoints/trial", capfd.readouterr().err
+            )
+    assert checkpoint.read_text() == "of the other"
+    assert not night.exists(TRAINING_SET)
+    assert night.read(RUNS).where("job = 'finetune'").count() == 0
+
+
 def check_version(folder: Path, store: Store, start: Path) -> None:
     model = load_model(str(folder), ROOT)
     assert folder.name == model.version
@@ -132,27 +152,3 @@ def test_what_a_process_dies_of_is_told(spark: SparkSession, tmp_path: Path) -> 
         FashionrecError, match=r"^finetune: a process failed: .*initial.safetensors"
     ):
         launch(job)
-
-
-def test_tracking_without_mlflow_is_an_error_and_with_it_gets_each_epoch(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert tracking_of("r", {}) is None
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:/somewhere")
-    with pytest.raises(FashionrecError, match="mlflow is not installed"):
-        tracking_of("r", {})
-    (tmp_path / "mlflow.py").write_text(
-        "from contextlib import nullcontext\n"
-        "calls = []\n"
-        "def __getattr__(name):\n"
-        "    return lambda *a, **k: calls.append((name, a, k)) or nullcontext()\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    with tracked(tracking_of("r", {"epochs": 2})) as report:
-        report(0, {"loss": 1.5})
-    import mlflow  # type: ignore[import-not-found]
-
-    assert ("set_tracking_uri", ("file:/somewhere",), {}) in mlflow.calls
-    assert ("log_params", ({"epochs": 2},), {}) in mlflow.calls
-    assert mlflow.calls[-1] == ("log_metrics", ({"loss": 1.5},), {"step": 0})

@@ -143,7 +143,11 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path: Path, ema: float) 
     with pytest.raises(KeyboardInterrupt):
         train(classifier(), Interrupted(), some, CPU, Checkpoints(parts))
     assert Checkpoints(parts).progress().epochs == 1
-    resumed = train(classifier(), Rows(), some, CPU, Checkpoints(parts))
+    heard: list[int] = []
+    resumed = train(
+        classifier(), Rows(), some, CPU, Checkpoints(parts), lambda epoch, _: heard.append(epoch)
+    )
+    assert heard == [0, 1, 2]
     assert_same(tensors(whole), tensors(parts))
     assert resumed.best_epoch == progress.best_epoch
     told = [[{**line, "seconds": 0} for line in p.history] for p in (progress, resumed)]

@@ -1,10 +1,12 @@
 """What GPU there is where tasks run. Apart from `frames`, whose workers may do without torch."""
 
+import torch
 from pyspark.sql import SparkSession
 
 from fashionrec.config import EmbedSettings
 from fashionrec.embed.engines import check_settings
-from fashionrec.embed.torch_engine import Precision, gpu_precision
+from fashionrec.embed.frames import assigned_gpu
+from fashionrec.embed.torch_engine import Precision, device_of, gpu_precision
 
 
 def executors_gpu(spark: SparkSession) -> Precision | None:
@@ -22,3 +24,9 @@ def check_devices(spark: SparkSession, settings: EmbedSettings) -> None:
         FashionrecError: they cannot.
     """
     check_settings(settings, lambda: executors_gpu(spark))
+
+
+def task_device() -> torch.device:
+    """Return the device of this task: the GPU that Spark assigned, else the first, else the CPU."""
+    device = "cuda" if gpu_precision() else "cpu"
+    return device_of(device, assigned_gpu(), torch.cuda.device_count())

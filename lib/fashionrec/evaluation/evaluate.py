@@ -93,6 +93,7 @@ def _figures(
         "model_version": candidate,
         "current_version": current,
         "rows": rows.counts,
+        "k": settings.k,
         "classification": {
             name: _classification(answers[name], rows, model, settings)
             for name, model in models.items()

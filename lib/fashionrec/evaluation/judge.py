@@ -43,6 +43,9 @@ _POINTS = 200  # of a curve
 _PAIRS = 15  # of classes that are confused
 
 
+Mask = NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """The products with a picture: their ids [m], ascending, and columns of `products` [m]."""
@@ -55,24 +58,56 @@ class Catalogue:
         return kinds([self.columns[name] for name in names])
 
 
+Values = dict[str, dict[str, Floats]]
+
+
 def judge_lists(
-    lists: Ints, catalogue: Catalogue, queries: NDArray[np.bool_], settings: EvaluateSettings
+    lists: Ints, catalogue: Catalogue, queries: Mask, settings: EvaluateSettings
 ) -> dict[str, Any]:
-    """Return figures of the lists of all products; precision and mAP are those of `queries`."""
-    figures: dict[str, Any] = {"precision": {}, "mAP": {}}
+    """Return figures of the lists of all products, over all and slice by slice.
+
+    Precision, mAP and same names are those of `queries`.
+    """
+    values = _values(lists, catalogue)
+    slices: list[dict[str, Any]] = []
+    for by, labels in slice_labels(catalogue).items():
+        for label in sorted({str(value) for value in labels[queries] if value is not None}):
+            inside = labels == label
+            part = _judged(lists, values, queries & inside, inside, settings)
+            count = int((queries & inside).sum())
+            slices.append({"by": by, "slice": label, "queries": count, **part})
+    slices.sort(key=_main)
+    telling = (part for part in slices if part["queries"] >= settings.min_slice)
+    figures = _judged(lists, values, queries, np.full(len(queries), True), settings)
+    return figures | {"slices": slices, "worst_slice": next(telling, None)}
+
+
+def _values(lists: Ints, catalogue: Catalogue) -> Values:
+    """Return each measure of each product's list, by what makes a neighbour a good one."""
+    values: Values = {"precision": {}, "mAP": {}}
     for name, columns in RELEVANCE.items():
         kind = catalogue.kind(*columns)
         hits = relevant(lists, kind)
-        told = {"precision": precision(hits), "mAP": average_precision(hits, kind)}
-        for measure, values in told.items():
-            figures[measure][name] = _estimated(values[queries], settings)
+        values["precision"][name] = precision(hits)
+        values["mAP"][name] = average_precision(hits, kind)
     same_name = precision(relevant(lists, catalogue.kind("product_display_name")))
-    figures["same name"] = _estimated(same_name[queries], settings)
-    figures |= asdict(reach(lists))
-    by_type = precision(relevant(lists, catalogue.kind("article_type")))
-    slices = _slices(by_type, catalogue, queries, settings)
-    telling = (part for part in slices if part["queries"] >= settings.min_slice)
-    return figures | {"slices": slices, "worst_slice": next(telling, None)}
+    return values | {"share": {"same name": same_name}}
+
+
+def _judged(
+    lists: Ints, values: Values, queries: Mask, items: Mask, settings: EvaluateSettings
+) -> dict[str, Any]:
+    """Return means over `queries`, and how far all lists reach into `items`."""
+    means = {
+        measure: {name: _estimated(each[queries], settings) for name, each in by_name.items()}
+        for measure, by_name in values.items()
+    }
+    return means | asdict(reach(lists, items))
+
+
+def _main(figures: dict[str, Any]) -> float:
+    """Return the figure that slices are compared by."""
+    return float(figures["precision"]["article type"]["value"])
 
 
 def judge_answers(
@@ -104,19 +139,6 @@ def judge_answers(
     }
 
 
-def _slices(
-    values: Floats, catalogue: Catalogue, queries: NDArray[np.bool_], settings: EvaluateSettings
-) -> list[dict[str, Any]]:
-    """Return precision for article type in each slice of the queries, the worst first."""
-    found = []
-    for by, labels in slice_labels(catalogue).items():
-        for label in sorted({str(value) for value in labels[queries] if value is not None}):
-            inside = queries & (labels == label)
-            part = {"by": by, "slice": label, "queries": int(inside.sum())}
-            found.append(part | _estimated(values[inside], settings))
-    return sorted(found, key=lambda each: each["value"])
-
-
 def slice_labels(catalogue: Catalogue) -> dict[str, Texts]:
     """Return the slice of each product, by what it is sliced."""
     columns = {name: catalogue.columns[name] for name in ("gender", "master_category")}
@@ -125,12 +147,12 @@ def slice_labels(catalogue: Catalogue) -> dict[str, Texts]:
 
 def slices_below(figures: dict[str, Any], settings: EvaluateSettings) -> list[str]:
     """Say which slices are more than the allowed gap below the mean."""
-    mean = figures["precision"]["article type"]["value"]
+    mean = _main(figures)
     return [
-        f"{part['by']} {part['slice']}: precision@k {part['value']:.3f} of {part['queries']} "
+        f"{part['by']} {part['slice']}: precision@k {_main(part):.3f} of {part['queries']} "
         f"queries, the mean is {mean:.3f}"
         for part in figures["slices"]
-        if mean - part["value"] > settings.max_slice_gap and part["queries"] >= settings.min_slice
+        if mean - _main(part) > settings.max_slice_gap and part["queries"] >= settings.min_slice
     ]
 
 

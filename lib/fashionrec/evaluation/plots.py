@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-_READABLE = 40  # classes whose names still fit beside a matrix
+_READABLE = 40  # classes whose names fit beside a matrix
+_THUMBNAIL = 240  # pixels of its longer side
 
 
 def training_curves(history: Sequence[dict[str, float]]) -> bytes:
@@ -29,17 +30,24 @@ def training_curves(history: Sequence[dict[str, float]]) -> bytes:
 
 
 def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> bytes:
-    """Share of each true class (row) that was called each class (column)."""
-    side = min(max(4.0, 0.28 * len(classes)), 14.0)
+    """Share of each true class (row) that was called each class (column); the most confused ones.
+
+    counts: of all classes [n, n].
+    """
+    mistakes = counts.sum(0) + counts.sum(1) - 2 * counts.diagonal()
+    shown = np.sort(np.argsort(-mistakes, kind="stable")[:_READABLE])
+    shares = (counts / np.maximum(counts.sum(1, keepdims=True), 1))[np.ix_(shown, shown)]
+    names = [classes[i] for i in shown]
+    side = max(4.0, 0.28 * len(names))
     figure = Figure(figsize=(side + 1.5, side + 1), layout="constrained")
     axes = figure.subplots()
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set(xlabel="predicted", ylabel="catalogued")
-    if len(classes) <= _READABLE:
-        axes.set_xticks(range(len(classes)), classes, rotation=90, fontsize=7)
-        axes.set_yticks(range(len(classes)), classes, fontsize=7)
-    figure.colorbar(image, shrink=0.6)
+    which = "" if len(names) == len(classes) else f"the {len(names)} most confused of "
+    axes.set(title=f"Confusions of {which}{len(classes)} classes", xlabel="predicted")
+    axes.set_ylabel("catalogued")
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    figure.colorbar(image, shrink=0.6, label="share of the catalogued class")
     return _png(figure)
 
 
@@ -67,19 +75,30 @@ def gallery(rows: Sequence[Sequence[Captioned]]) -> bytes:
     return _png(figure)
 
 
+def thumbnail(content: bytes) -> bytes:
+    """Return a picture as a small JPEG."""
+    picture = Image.open(io.BytesIO(content)).convert("RGB")
+    picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
 def lines(
+    title: str,
     points: Sequence[tuple[str, Sequence[float], Sequence[float]]],
     axis_names: tuple[str, str],
     diagonal: bool = False,
 ) -> bytes:
     """Lines through points: label, x and y of each."""
-    figure = Figure(figsize=(4.5, 3.5), layout="constrained")
+    figure = Figure(figsize=(4.5, 3.7), layout="constrained")
     axes = figure.subplots()
     for label, x, y in points:
         axes.plot(x, y, marker="." if len(x) <= 20 else None, label=label)
     if diagonal:
         axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
-    axes.set(xlabel=axis_names[0], ylabel=axis_names[1])
+    axes.set(title=title, xlabel=axis_names[0], ylabel=axis_names[1])
+    axes.grid(alpha=0.3)
     axes.legend()
     return _png(figure)
 

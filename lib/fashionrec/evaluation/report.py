@@ -12,7 +12,7 @@ import numpy as np
 from fashionrec.config import resolve
 from fashionrec.evaluation.classification import Answers, confusion
 from fashionrec.evaluation.evaluate import Evaluation
-from fashionrec.evaluation.plots import Captioned, confusion_matrix, gallery, lines
+from fashionrec.evaluation.plots import Captioned, confusion_matrix, lines, thumbnail
 from fashionrec.neighbours.lists import Ints
 from fashionrec.settings import EvaluateSettings
 from fashionrec.training.checkpoint import write_whole
@@ -20,7 +20,7 @@ from fashionrec.training.checkpoint import write_whole
 Contents = Callable[[Ints], dict[int, bytes]]
 
 _TEMPLATE = Path(__file__).parent / "report.html"
-_COLUMNS, _ROWS, _QUERIES = 6, 2, 6
+_ANSWERS, _QUERIES = 12, 6
 
 
 def write_report(evaluation: Evaluation, contents: Contents, folder: Path, seed: int) -> Path:
@@ -30,10 +30,15 @@ def write_report(evaluation: Evaluation, contents: Contents, folder: Path, seed:
     """
     folder.mkdir(parents=True, exist_ok=True)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters["figure"] = _figure
+    environment.filters |= {"figure": _figure, "embedded": _embedded, "thumbnail": thumbnail}
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    pictures = {name: _embedded(png) for name, png in _pictures(evaluation, contents, seed).items()}
-    html = template.render(figures=evaluation.figures, pictures=pictures)
+    draw = np.random.default_rng(seed)
+    html = template.render(
+        figures=evaluation.figures,
+        plots=_plots(evaluation),
+        answers=_answers(evaluation, contents, draw),
+        neighbours=_neighbours(evaluation, contents, draw),
+    )
     # JSON has no nan: an estimate of no rows is null.
     document = json.dumps(_without_nan(evaluation.figures), indent=1, allow_nan=False)
     write_whole(folder / "report.json", document.encode())
@@ -45,8 +50,8 @@ def _figure(value: float | None) -> str:
     return "none" if value is None or value != value else f"{value:.3f}"
 
 
-def _embedded(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def _embedded(image: bytes, kind: str = "png") -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
 def _without_nan(value: Any) -> Any:
@@ -57,80 +62,86 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and value != value else value
 
 
-def _pictures(evaluation: Evaluation, contents: Contents, seed: int) -> dict[str, bytes]:
-    draw = np.random.default_rng(seed)
-    pictures = {"neighbours": _neighbours(evaluation, contents, draw)}
-    classification = evaluation.figures["classification"]
-    if evaluation.candidate.version not in classification:
-        return pictures  # it has no classifier
-    answers = evaluation.answers.take(evaluation.rows.validation)
+def _judged(evaluation: Evaluation) -> Answers | None:
+    """Return the candidate's answers to the validation rows; None where it has no classifier."""
+    has_classes = evaluation.candidate.version in evaluation.figures["classification"]
+    return evaluation.answers.take(evaluation.rows.validation) if has_classes else None
+
+
+def _plots(evaluation: Evaluation) -> dict[str, bytes]:
+    answers, told = _judged(evaluation), evaluation.figures["classification"]
+    if answers is None:
+        return {}
+    curves = {name: each["coverage_accuracy"] for name, each in told.items()}
+    bins = {name: zip(*each["calibration"]["bins"], strict=True) for name, each in told.items()}
     classes = sorted({*answers.truth, *answers.predicted})
-    return pictures | {
+    return {
         "coverage": lines(
-            [
-                (name, told["coverage_accuracy"]["coverage"], told["coverage_accuracy"]["accuracy"])
-                for name, told in classification.items()
-            ],
-            ("coverage: share of rows accepted", "accuracy of those"),
+            "Accuracy by coverage",
+            [(name, curve["coverage"], curve["accuracy"]) for name, curve in curves.items()],
+            ("share of rows accepted", "share of right answers among them"),
         ),
         "calibration": lines(
-            [
-                (
-                    name,
-                    *map(list, zip(*[bin[:2] for bin in told["calibration"]["bins"]], strict=True)),
-                )
-                for name, told in classification.items()
-            ],
+            "Calibration",
+            [(name, said, right) for name, (said, right, _) in bins.items()],
             ("probability", "share of right answers"),
             diagonal=True,
         ),
         "confusion": confusion_matrix(confusion(answers, classes), classes),
-        "right": _answers(answers.take(answers.right), contents, draw),
-        "wrong": _answers(answers.take(~answers.right), contents, draw),
     }
 
 
-def _answers(answers: Answers, contents: Contents, draw: np.random.Generator) -> bytes:
-    """Show pictures with what they are called."""
-    count = min(len(answers.truth), _COLUMNS * _ROWS)
-    if not count:
-        return gallery([[]])
-    chosen = answers.take(np.sort(draw.choice(len(answers.truth), count, replace=False)))
-    pictures = contents(chosen.product_ids)
-    shown = [
+def _answers(
+    evaluation: Evaluation, contents: Contents, draw: np.random.Generator
+) -> dict[str, list[Captioned]]:
+    """Return pictures with what they are catalogued as and called, right ones and wrong ones."""
+    answers = _judged(evaluation)
+    if answers is None:
+        return {}
+    return {
+        title: _captioned(answers.take(_drawn(np.flatnonzero(rows), _ANSWERS, draw)), contents)
+        for title, rows in (("Right", answers.right), ("Wrong", ~answers.right))
+    }
+
+
+def _drawn(rows: Ints, most: int, draw: np.random.Generator) -> Ints:
+    return np.sort(draw.choice(rows, min(most, len(rows)), replace=False))
+
+
+def _captioned(answers: Answers, contents: Contents) -> list[Captioned]:
+    pictures = contents(answers.product_ids)
+    return [
         Captioned(pictures[int(i)], f"{true}\n{said} {probability:.2f}", bool(right))
         for i, true, said, probability, right in zip(
-            chosen.product_ids,
-            chosen.truth,
-            chosen.predicted,
-            chosen.probability,
-            chosen.right,
+            answers.product_ids,
+            answers.truth,
+            answers.predicted,
+            answers.probability,
+            answers.right,
             strict=True,
         )
     ]
-    return gallery([shown[i : i + _COLUMNS] for i in range(0, count, _COLUMNS)])
 
 
-def _neighbours(evaluation: Evaluation, contents: Contents, draw: np.random.Generator) -> bytes:
-    """Show queries beside their neighbours."""
+def _neighbours(
+    evaluation: Evaluation, contents: Contents, draw: np.random.Generator
+) -> list[list[Captioned]]:
+    """Return queries, each followed by its neighbours."""
     ids, types = evaluation.rows.catalogue.ids, evaluation.rows.catalogue.columns["article_type"]
-    unseen = np.flatnonzero(evaluation.rows.unseen)
-    queries = np.sort(draw.choice(unseen, min(_QUERIES, len(unseen)), replace=False))
+    queries = _drawn(np.flatnonzero(evaluation.rows.unseen), _QUERIES, draw)
     rows = [[query, *(n for n in evaluation.lists[query] if n >= 0)] for query in queries]
     pictures = contents(ids[np.unique(np.concatenate(rows))])
-    return gallery(
+    return [
         [
-            [
-                Captioned(
-                    pictures[int(ids[item])],
-                    f"{ids[item]}\n{types[item]}",
-                    None if item == row[0] else bool(types[item] == types[row[0]]),
-                )
-                for item in row
-            ]
-            for row in rows
+            Captioned(
+                pictures[int(ids[item])],
+                f"{ids[item]}\n{types[item]}",
+                None if item == row[0] else bool(types[item] == types[row[0]]),
+            )
+            for item in row
         ]
-    )
+        for row in rows
+    ]
 
 
 def report_folder(evaluation: Evaluation, settings: EvaluateSettings) -> Path:

@@ -84,9 +84,9 @@ class Reach:
     hubness: float
 
 
-def reach(lists: Ints) -> Reach:
-    """Return how the lists of all items spread over them."""
-    occurrences = np.bincount(lists[lists >= 0], minlength=len(lists)).astype(np.float64)
+def reach(lists: Ints, items: NDArray[np.bool_]) -> Reach:
+    """Return how the lists of all items spread over some of them [m]."""
+    occurrences = np.bincount(lists[lists >= 0], minlength=len(lists))[items].astype(np.float64)
     spread = occurrences.std()
     skew = ((occurrences - occurrences.mean()) ** 3).mean() / spread**3 if spread else 0.0
     never = float((occurrences == 0).mean())

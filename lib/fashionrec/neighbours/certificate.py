@@ -49,7 +49,7 @@ class Bounds:
         needed = torch.where(similarities <= -1.0, -torch.inf, needed)
         return needed.to(self.dtype).clamp(min=torch.finfo(self.dtype).min)
 
-    def part(self, rows: slice) -> "Bounds":
+    def part(self, rows: slice | torch.Tensor) -> "Bounds":
         """The bounds of some queries."""
         return Bounds(self.slack[rows], self.shift, self.dtype)
 

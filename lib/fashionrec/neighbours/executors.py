@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,14 +11,16 @@ import torch
 from pyspark import Broadcast, SparkFiles
 from pyspark.sql import DataFrame, SparkSession
 
+from fashionrec.embed.devices import task_device
 from fashionrec.neighbours.catalogue import Catalogue
 from fashionrec.neighbours.cells import Cells, cut
 from fashionrec.neighbours.inverted import InvertedLists
-from fashionrec.neighbours.items import Items, prepare_items
+from fashionrec.neighbours.items import Items
 from fashionrec.neighbours.lists import Ints
 from fashionrec.neighbours.plans import as_entries
 from fashionrec.neighbours.requests import Request
 from fashionrec.neighbours.ruled import search
+from fashionrec.neighbours.shared import shared_items
 
 FOUND = """list STRING, product_id BIGINT, rank INT, neighbour_id BIGINT, similarity FLOAT,
     purpose STRING, proved BOOLEAN"""
@@ -106,5 +109,4 @@ class _Prepared:
 
 @lru_cache(maxsize=1)  # a worker serves one search after another
 def _items(vectors: str) -> Items:
-    rows = np.load(SparkFiles.get(vectors), mmap_mode="r")
-    return prepare_items(rows, np.arange(len(rows)))
+    return shared_items(Path(SparkFiles.get(vectors)), task_device())

@@ -27,7 +27,7 @@ class Candidates:
         """Start without candidates; `device` is where the score tiles are."""
         count = len(bounds.slack)
         self._bounds, self._most = bounds, most
-        self._least = bounds.score_at_least(torch.from_numpy(floors).double())
+        self._floors = bounds.score_at_least(torch.from_numpy(floors).double()).to(device)
         self._best = torch.full((count, k), -torch.inf, dtype=bounds.dtype, device=device)
         self._counts = np.zeros(count, np.int64)
         nothing = np.empty(0, np.int64)
@@ -35,17 +35,24 @@ class Candidates:
 
     def add(self, scores: torch.Tensor, rows: slice, start: int) -> None:
         """Collect from a tile [r, c] of the queries `rows` against the items from `start` on."""
-        best = self._best[rows]
-        groups = _groups(scores, best.shape[1])
+        groups = _groups(scores, self._best.shape[1])
         maxima = _maxima(groups)
-        best.copy_(torch.cat([best, maxima], 1).topk(best.shape[1], 1).values)
-        bounds = self._bounds.part(rows)
-        floor = bounds.score_at_least(bounds.similarity_at_least(best[:, -1]))
-        floor = torch.maximum(floor, self._least[rows])
-        floor[torch.from_numpy(self._counts[rows] > self._most)] = torch.inf
-        fresh = _above(groups, maxima, floor.to(scores.device), start)
+        self._raise_floors(maxima, rows)
+        fresh = _above(groups, maxima, self._floors[rows], start)
         self._counts[rows] += np.bincount(fresh.rows, minlength=len(scores))
+        given_up = torch.from_numpy(self._counts[rows] > self._most).to(scores.device)
+        self._floors[rows].masked_fill_(given_up, torch.inf)
         self._found.append(fresh.shifted(rows.start))
+
+    def _raise_floors(self, maxima: torch.Tensor, rows: slice) -> None:
+        """Raise the floors of `rows` that some of these maxima reach; other maxima cannot."""
+        best, floors = self._best[rows], self._floors[rows]
+        reached = (maxima >= floors[:, None]).any(1).nonzero()[:, 0]
+        both = torch.cat([best[reached], maxima[reached]], 1)
+        highest = best[reached] = both.topk(best.shape[1], 1).values
+        bounds = self._bounds.part(rows).part(reached.cpu())
+        surely = bounds.score_at_least(bounds.similarity_at_least(highest[:, -1]))
+        floors[reached] = torch.maximum(floors[reached], surely.to(floors.device))
 
     def pairs(self) -> tuple[Pairs, NDArray[np.bool_]]:
         """The pairs, by query, of the queries that have all of theirs; and which those are."""

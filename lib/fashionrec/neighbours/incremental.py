@@ -11,6 +11,8 @@ of each value, the first n, so that a loss lets in what was left out.
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from fashionrec.neighbours.items import no_floors
 from fashionrec.neighbours.lists import Floats, Ints, Pairs
@@ -87,8 +89,7 @@ def merge(rule: Rule, plan: Plan, searched: Pairs, entering: Pairs) -> Pairs:
 
 
 def _places(ids: Ints, of: Ints) -> Ints:
-    """The place of each id among ascending `ids`, -1 where it is not there."""
-    if not len(ids):
-        return np.full(len(of), -1, np.int64)
-    place = np.searchsorted(ids, of).clip(max=len(ids) - 1)
-    return np.where(ids[place] == of, place, -1)
+    """The place of each id among `ids`, -1 where it is not there."""
+    place = pc.index_in(pa.array(of), pa.array(ids))
+    places: Ints = pc.fill_null(place, -1).to_numpy().astype(np.int64)
+    return places

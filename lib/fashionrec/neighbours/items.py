@@ -1,7 +1,9 @@
 """Catalogue vectors made ready for search, and the queries that search them."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -50,28 +52,23 @@ class Items:
         return positions if self.places is None else self.places[positions]
 
     def part(self, positions: Ints, ids: Ints) -> "Items":
-        """The items at `positions`, under other ids: a catalogue that takes no float32 copy."""
-        copy = self.copy
-        if copy is not None and not np.array_equal(positions, np.arange(len(self.ids))):
-            copy = _chosen(copy, torch.from_numpy(positions).to(copy.device))
-        return replace(
-            self,
-            ids=ids,
-            by_id=np.argsort(ids, kind="stable"),
-            norms=self.norms[positions],
-            errors=self.errors[positions],
-            copy=copy,
-            places=self.stored(positions),
-        )
+        """The items at `positions`, under other ids: a catalogue that takes no copy of them."""
+        same = replace(self, ids=ids, by_id=np.argsort(ids, kind="stable"))
+        if np.array_equal(positions, np.arange(len(self.ids))):
+            return same  # whose tiles need not be gathered
+        norms, errors = self.norms[positions], self.errors[positions]
+        return replace(same, norms=norms, errors=errors, places=self.stored(positions))
 
     def tile(self, start: int, stop: int) -> torch.Tensor:
-        """Lowered rows start to stop, then zero rows up to whole groups."""
-        if self.copy is not None:
-            return self.copy[start : start + padded(stop - start)]
-        places = slice(start, stop) if self.places is None else self.places[start:stop]
-        rows = as_tensor(self.vectors[places]).to(self.lowering.device)
-        missing = padded(len(rows)) - len(rows)
-        return torch.nn.functional.pad(rows, (0, 0, 0, missing)) if missing else rows
+        """Lowered rows start to stop, then rows that mean nothing up to whole groups."""
+        missing = padded(stop - start) - (stop - start)
+        if self.copy is None:
+            places = slice(start, stop) if self.places is None else self.places[start:stop]
+            rows = as_tensor(self.vectors[places]).to(self.lowering.device)
+            return torch.nn.functional.pad(rows, (0, 0, 0, missing)) if missing else rows
+        if self.places is None:
+            return self.copy[start : stop + missing]
+        return rows_at(self.copy, np.pad(self.places[start:stop], (0, missing)))
 
     def positions_of(self, ids: Ints) -> Ints:
         """Position of each id, int64; -1 where the catalogue lacks it."""
@@ -106,13 +103,19 @@ class Queries:
 
 
 def prepare_items(
-    vectors: Floats, ids: Ints, *, precision: Precision = "auto", device: str = "cpu"
+    vectors: Floats,
+    ids: Ints,
+    *,
+    precision: Precision = "auto",
+    device: str = "cpu",
+    file: Path | None = None,
 ) -> Items:
     """Check a catalogue and lower it once, for any number of searches.
 
     `vectors` is float32 [m, d], near unit length, and may be a read-only memory map; `ids` is
-    int64 [m]. bf16 costs 2 * m * d bytes of memory, fp32 none. Precision decides the time of a
-    search, never its result; "auto" takes bf16 where the processor multiplies it natively.
+    int64 [m]. bf16 costs 2 * m * d bytes of memory, or of `file` where it is given; fp32 none.
+    Precision decides the time of a search, never its result; "auto" takes bf16 where the processor
+    multiplies it natively.
     Raises ValueError for NaN, infinity, a norm above 256, or an id that is there twice.
     """
     check_vectors("items", vectors, ids)
@@ -122,9 +125,29 @@ def prepare_items(
     mean = _mean(vectors)
     use_bf16 = precision == "bf16" or (precision == "auto" and _multiplies_bf16(place))
     lowering = Lowering(torch.bfloat16, place, mean) if use_bf16 else _as_they_are(vectors, place)
-    copy = _empty_copy(vectors, lowering)
+    copy = lowered_copy(vectors, lowering, file)
     norms, errors = _lower_into(copy, vectors, lowering)
     return Items(vectors, ids, by_id, lowering, norms, errors, copy)
+
+
+def lowered_copy(vectors: Floats, lowering: Lowering, file: Path | None) -> torch.Tensor | None:
+    """Room for the lowered rows, in memory or mapped from a file, as it was left; none is needed
+    for rows as they are."""
+    if lowering.dtype == torch.float32:
+        return None
+    # Zero rows at the end let the last tile, wherever it starts, be whole groups wide.
+    shape = (len(vectors) + GROUP, lowered_columns(vectors.shape[1], lowering.dtype))
+    if file is None:
+        return torch.zeros(shape, dtype=lowering.dtype, device=lowering.device)
+    size = shape[0] * shape[1]
+    with file.open("ab") as room:  # a full disk would else kill whoever writes to the map
+        os.posix_fallocate(room.fileno(), 0, size * lowering.dtype.itemsize)
+    return torch.from_file(str(file), shared=True, size=size, dtype=lowering.dtype).view(shape)
+
+
+def rows_at(copy: torch.Tensor, places: Ints) -> torch.Tensor:
+    """Some rows of a lowered copy."""
+    return copy.index_select(0, torch.from_numpy(places).to(copy.device))
 
 
 def no_floors(count: int) -> Floats:
@@ -139,7 +162,7 @@ def padded(columns: int) -> int:
 
 def _multiplies_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return True
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     can = torch.cpu.get_capabilities()
     return bool(can.get("amx_bf16") or can.get("avx512_bf16"))
 
@@ -172,19 +195,3 @@ def _lower_into(
         if copy is not None:
             copy[part.start : part.start + len(rows.matrix)] = rows.matrix
     return norms, errors
-
-
-def _chosen(copy: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Some rows of a lowered copy, and again zero rows at the end."""
-    chosen = copy.new_empty(len(rows) + GROUP, copy.shape[1])
-    torch.index_select(copy, 0, rows, out=chosen[: len(rows)])
-    chosen[len(rows) :] = 0
-    return chosen
-
-
-def _empty_copy(vectors: Floats, lowering: Lowering) -> torch.Tensor | None:
-    if lowering.dtype == torch.float32:
-        return None
-    # Zero rows at the end let the last tile, wherever it starts, be whole groups wide.
-    shape = (len(vectors) + GROUP, lowered_columns(vectors.shape[1], lowering.dtype))
-    return torch.zeros(shape, dtype=lowering.dtype, device=lowering.device)

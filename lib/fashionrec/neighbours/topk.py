@@ -3,14 +3,13 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fashionrec.neighbours.certificate import Bounds, bounds_of
 from fashionrec.neighbours.checks import check_norms, check_vectors
 from fashionrec.neighbours.exact import scan
 from fashionrec.neighbours.firstpass import Allowed, Candidates, score_tiles, self_tiles
-from fashionrec.neighbours.items import Ints, Items, Queries, no_floors, padded
+from fashionrec.neighbours.items import Ints, Items, Queries, no_floors, padded, rows_at
 from fashionrec.neighbours.lists import Pairs, TopK, stacked
 from fashionrec.neighbours.lowering import Floats, LoweredRows, lower, turn_into_queries
 from fashionrec.neighbours.settling import settled
@@ -91,7 +90,7 @@ def lower_items(items: Items, positions: Ints) -> LoweredRows:
     """Items at these positions as queries: what they were lowered to serves again."""
     if items.copy is None:
         return lower_queries(items.vectors[items.stored(positions)], items)
-    rows = items.copy.index_select(0, torch.from_numpy(positions).to(items.copy.device))
+    rows = rows_at(items.copy, items.stored(positions))
     matrix = turn_into_queries(rows, items.vectors.shape[1])
     return LoweredRows(matrix, items.norms[positions], items.errors[positions])
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fashionrec.config import Config
 from fashionrec.runs import Run
+from fashionrec.settings import FinetuneSettings
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
 from fashionrec.training.checkpoint import Checkpoints
@@ -20,10 +21,15 @@ from fashionrec.training.training_set import draw_training_set
 log = logging.getLogger(__name__)
 
 
+def checkpoints_of(settings: FinetuneSettings) -> str:
+    """Return where a training keeps its checkpoints, below the warehouse."""
+    return f"checkpoints/{settings.name}"
+
+
 def finetune(store: Store, config: Config, run: Run, *, resume: bool) -> Path:
     """Train a model version and return its folder; with `resume` go on from the last checkpoint."""
     settings = config.finetune
-    folder = Path(store.warehouse) / "checkpoints" / settings.name
+    folder = Path(store.warehouse) / checkpoints_of(settings)
     ranks = processes(settings)
     if resume:
         plan = resumed(settings, folder, ranks)

@@ -60,11 +60,14 @@ def train(
     """Train from the last checkpoint, or from the beginning, to the last epoch.
 
     The first process saves a checkpoint after each epoch; its tensors hold the best weights.
+    `report` hears of every epoch, of those before an interruption too.
     """
     state = State(_placed(network, settings, place), settings)
     progress = checkpoints.progress()
     if progress.epochs:
         state.load(checkpoints.tensors())
+        for epoch, figures in enumerate(progress.history):
+            report(epoch, figures)
     model = DistributedDataParallel(state.network) if place.ranks > 1 else state.network
     for epoch in range(progress.epochs, settings.epochs):
         began = time.monotonic()
