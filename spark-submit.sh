@@ -23,6 +23,7 @@ Usage: ./spark-submit.sh JOB [options]
   evaluate [MODEL]    judge a model folder beside the current model; writes a report
   promote MODEL       make it the current model, if it is not worse
   rollback            put the night before back (--to RUN: an earlier one)
+  maintain            compaction, VACUUM, old runs; nightly does it when it is due
   status              the last runs, and whether the published table is fresh (exit 4: it is not)
   lookup PRODUCT_ID   a product's published neighbours
   sql "SELECT ..."    query the tables

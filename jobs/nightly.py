@@ -6,6 +6,7 @@ from fashionrec.embed.devices import check_devices
 from fashionrec.embed.embed import embed
 from fashionrec.evaluation.published import warn_of_slices
 from fashionrec.ingest.ingest import ingest
+from fashionrec.maintain import maintain_if_due
 from fashionrec.models import current_model
 from fashionrec.neighbours.neighbours import neighbours
 from fashionrec.publish import publish
@@ -44,6 +45,7 @@ def main(context: Context) -> None:
         with run.step("publish"):
             publish(store, model.version, settings, run, allow_removal=options.allow_removal)
             warn_of_slices(store, settings.evaluate, run)
+        maintain_if_due(store, settings.maintain, run)
     if not options.json:
         print_summary(store, run, catalogue)
 

@@ -69,12 +69,24 @@ def test_the_record_as_a_line_of_json(
 
 def test_a_rule_may_only_warn(night: Store, run_job: RunJob) -> None:
     before = published(night)
-    change_neighbours(night, "neighbour_id", "product_id")
-    rules = [f"audits.{rule}.severity=warn" for rule in ("itself", "complete")]
-    options = [option for rule in rules for option in ("--set", rule)]
+    change_neighbours(night, "similarity", "-1")
+    options = ("--set", "audits.order.severity=warn")
     assert run_job("publish", "--warehouse", night.warehouse, *options) == 0
     assert published(night) != before
-    assert "itself: lists with the product itself" in str(last_run(night)["message"])
+    assert "order: lists whose similarity rises with rank" in str(last_run(night)["message"])
+
+
+def test_what_the_table_itself_checks_is_refused_under_any_rule(
+    night: Store, run_job: RunJob, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = published(night)
+    change_neighbours(night, "neighbour_id", "product_id")
+    options = ("--set", "audits.itself.severity=warn")
+    assert run_job("publish", "--warehouse", night.warehouse, *options) == 1
+    assert published(night) == before
+    told = capfd.readouterr().err.splitlines()[-1]
+    assert told.startswith("error: [DELTA_VIOLATE_CONSTRAINT_WITH_VALUES] CHECK constraint ")
+    assert "other_product" in told
 
 
 def test_rolled_back_until_resumed(

@@ -1,11 +1,8 @@
-from pathlib import Path
-
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from fashionrec.changes import Written
-from fashionrec.errors import FashionrecError
 from fashionrec.store import Store
 from fashionrec.tables import FILES, NEIGHBOURS, RECOMMENDATIONS, REJECTS
 
@@ -120,17 +117,3 @@ def test_a_key_is_never_null_whoever_writes(store: Store, spark: SparkSession) -
     with pytest.raises(Exception, match="NOT NULL constraint violated for column: source"):
         rows.write.format("delta").mode("append").save(store.path(REJECTS))
     assert content(store) == []
-
-
-def test_a_foreign_folder_is_refused_and_left_alone(spark: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "products").mkdir()
-    (tmp_path / "products" / "letter.txt").write_text("mine")
-    with pytest.raises(FashionrecError, match="products: is not a Delta table"):
-        Store(spark, tmp_path).create_missing()
-    assert [p.name for p in tmp_path.rglob("*")] == ["products", "letter.txt"]
-
-
-def test_a_table_of_other_columns_is_refused(spark: SparkSession, tmp_path: Path) -> None:
-    spark.range(1).write.format("delta").save(str(tmp_path / "products"))
-    with pytest.raises(FashionrecError, match=r"has the columns \['id'\]"):
-        Store(spark, tmp_path).create_missing()

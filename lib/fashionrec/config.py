@@ -5,6 +5,7 @@ Values live in conf/default.toml alone, with their comments; the classes here gi
 
 import difflib
 import os
+import reprlib
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,8 +23,11 @@ from fashionrec.errors import UsageError
 from fashionrec.settings import (
     AuditSettings,
     EvaluateSettings,
+    Few,
     FinetuneSettings,
     LockSettings,
+    MaintainSettings,
+    Many,
     NotifySettings,
     PromoteSettings,
     Settings,
@@ -34,7 +38,9 @@ DEFAULTS = Path(__file__).parent / "conf" / "default.toml"
 _ENVIRONMENT = {"FASHIONREC_WEBHOOK": "notify.webhook"}
 _LISTS = ("neighbours", "lists")
 _WITHOUT_RULES = "similar"
+_MOST_CHARACTERS = 1 << 20  # of a file of settings
 
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # no path has a null character
 _HOST = r"(?i)^([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]+)?$"  # no URL, and no pattern of hosts
 
 
@@ -47,15 +53,15 @@ class SampleSettings(Settings):
     """[sample]: the catalogue that the project draws for itself."""
 
     folder: str
-    products: int = Field(ge=60)
+    products: int = Field(ge=60, le=1_000_000)
     seed: int
 
 
 class IngestSettings(Settings):
     """[ingest]: what of a catalogue is accepted."""
 
-    max_pixels: int = Field(gt=0)
-    max_bytes: int = Field(gt=0)
+    max_pixels: Many
+    max_bytes: Many
     null_values: list[str]
     max_removed_share: float = Field(ge=0, le=1)
     fetch_links: bool
@@ -64,9 +70,9 @@ class IngestSettings(Settings):
 class FetchSettings(Settings):
     """[fetch]: what a URL may cost, and which hosts may be inside the own network."""
 
-    max_bytes: int = Field(gt=0)
+    max_bytes: Many
     max_seconds: float = Field(gt=0)
-    max_redirects: int = Field(ge=0)
+    max_redirects: int = Field(ge=0, le=100)
     allow_hosts: list[Annotated[str, Field(pattern=_HOST)]]
 
 
@@ -75,8 +81,8 @@ class EmbedSettings(Settings):
 
     device: Literal["auto", "cpu", "cuda"]
     engine: Literal["auto", "openvino", "torch"]
-    batch_size: int = Field(gt=0)
-    commit_every: int = Field(gt=0)
+    batch_size: Few
+    commit_every: Many
     keep_versions: int = Field(ge=0)
 
 
@@ -124,11 +130,11 @@ class ListSettings(Settings):
 class NeighbourSettings(Settings):
     """[neighbours]: how many, in which portions, and by which rules."""
 
-    k: int = Field(gt=0)
-    reserve: int = Field(ge=0)
-    tile: int = Field(gt=0)
+    k: Few
+    reserve: int = Field(ge=0, le=100_000)
+    tile: Many
     exact_up_to: int = Field(ge=0)
-    probes: int = Field(gt=0)
+    probes: Few
     min_recall: float = Field(ge=0, le=1)
     lists: dict[ListName, ListSettings]
 
@@ -136,9 +142,9 @@ class NeighbourSettings(Settings):
 class Config(Settings):
     """All settings."""
 
-    catalogue: str
-    warehouse: str = Field(min_length=1)
-    model: str = Field(min_length=1)
+    catalogue: Text
+    warehouse: Text = Field(min_length=1)
+    model: Text = Field(min_length=1)
     sample: SampleSettings
     ingest: IngestSettings
     fetch: FetchSettings
@@ -149,6 +155,7 @@ class Config(Settings):
     promote: PromoteSettings
     audits: dict[str, AuditSettings]
     lock: LockSettings
+    maintain: MaintainSettings
     notify: NotifySettings
 
 
@@ -161,30 +168,36 @@ def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:
         UsageError: naming the file, the setting and what would be right.
     """
     values: dict[str, Any] = {}
-    for file in (DEFAULTS, *files):
-        _merge(values, _read_toml(file), str(file))
-    for variable, key in _ENVIRONMENT.items():
-        if value := os.environ.get(variable):
-            _merge(values, _nested(key, value), variable)
-    for override in overrides:
-        _merge(values, _parse_override(override), f"--set {override}")
     try:
+        for file in (DEFAULTS, *files):
+            _merge(values, _read_toml(file), str(file))
+        for variable, key in _ENVIRONMENT.items():
+            if value := os.environ.get(variable):
+                _merge(values, _nested(key, value), variable)
+        for override in overrides:
+            _merge(values, _parse_override(override), f"--set {override}")
         return Config.model_validate(values)
     except ValidationError as error:
         raise UsageError("; ".join(map(_describe, error.errors()))) from error
+    except RecursionError as error:
+        raise UsageError("settings: are nested too deeply") from error
 
 
 def resolve(path: str) -> Path:
     """Return a configured path as an absolute one, below the project's folder if relative."""
-    return project_home() / Path(path).expanduser()
+    return project_home() / os.path.expanduser(path)
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        with file.open(encoding="utf-8-sig") as stream:
+            text = stream.read(_MOST_CHARACTERS)
+        if len(text) == _MOST_CHARACTERS:
+            raise UsageError(f"{file}: is too large for a file of settings")
+        return tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror})") from error
-    except ValueError as error:  # not TOML, or not UTF-8
+    except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8
         raise UsageError(f"{file}: is not TOML: {error}") from error
 
 
@@ -194,7 +207,7 @@ def _parse_override(override: str) -> dict[str, Any]:
         raise UsageError(f"--set {override}: give key=value, as in --set embed.batch_size=64")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text  # a bare word is a string: --set embed.device=cpu
     return _nested(key, value)
 
@@ -246,5 +259,5 @@ def _unknown_setting(name: str, values: dict[str, Any]) -> str:
 
 def _describe(error: ErrorDetails) -> str:
     name = ".".join(map(str, error["loc"]))
-    found = "" if error["type"] == "secret" else f", not {error['input']!r}"
+    found = "" if error["type"] == "secret" else f", not {reprlib.repr(error['input'])}"
     return f"setting '{name}': {error['msg'].lower()}{found}"

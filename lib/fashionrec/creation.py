@@ -1,13 +1,19 @@
-"""Creating the tables of a warehouse, and knowing a folder that is none of ours."""
+"""Creating the tables of a warehouse, bringing older ones up to date, and refusing foreign ones."""
 
+import logging
 from pathlib import Path
 
 import deltalake
 from pyspark.sql.types import DataType, StructType
 
-from fashionrec.errors import FashionrecError
-from fashionrec.tables import Table
+from fashionrec.errors import FashionrecError, one_line
+from fashionrec.read import SCHEMA_PROPERTY, open_table
+from fashionrec.tables import SCHEMA_VERSION, Table
 
+log = logging.getLogger(__name__)
+
+_LOG = "_delta_log"
+_TYPES = {"BIGINT": "long", "INT": "integer"}  # Delta's names, where they are not SQL's
 # Any Delta reader can read these tables: neither deletion vectors nor column mapping.
 _PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
@@ -16,26 +22,31 @@ _PROPERTIES = {
 }
 
 
-def create_or_check(path: str, table: Table) -> None:
-    """Create the table, with its comments, or check that it is ours.
+def check_folder(warehouse: str) -> None:
+    """Check that a folder may be, or become, a warehouse.
 
     Raises:
-        FashionrecError: the folder holds something else.
+        FashionrecError: it is a file, or a table of its own.
     """
-    if not is_ours(path, table):
-        _create(path, table)
+    folder = Path(warehouse)
+    if folder.exists() and not folder.is_dir():
+        raise FashionrecError(f"{folder}: is no folder: give another one with --warehouse")
+    if (folder / _LOG).exists():
+        raise FashionrecError(
+            f"{folder}: is a Delta table and no folder of tables: give another one with --warehouse"
+        )
 
 
 def is_ours(path: str, table: Table) -> bool:
     """Say whether the table has been created.
 
     Raises:
-        FashionrecError: the folder holds something else.
+        FashionrecError: the folder holds something else, or a log that cannot be read.
     """
-    if deltalake.DeltaTable.is_deltatable(path):
+    if Path(path).is_dir() and deltalake.DeltaTable.is_deltatable(path):
         _check_columns(path, table)
         return True
-    if Path(path).exists() and any(Path(path).iterdir()):
+    if Path(path).exists() and not _is_bare(Path(path)):
         raise FashionrecError(
             f"{path}: is not a Delta table, so this is no warehouse of ours: give another folder "
             "with --warehouse"
@@ -43,7 +54,16 @@ def is_ours(path: str, table: Table) -> bool:
     return False
 
 
-def _create(path: str, table: Table) -> None:
+def _is_bare(folder: Path) -> bool:
+    """Say whether a folder is empty, but for what a run left that was killed creating a table."""
+    if not folder.is_dir():
+        return False
+    files = (path for path in folder.rglob("*") if not path.is_dir())
+    return all(path.parent == folder / _LOG and path.suffix == ".tmp" for path in files)
+
+
+def create(path: str, table: Table) -> None:
+    """Create the table, with its comments."""
     schema = StructType()
     for column in table.columns:
         kind, nullable = DataType.fromDDL(column.type), column.name not in table.key
@@ -59,9 +79,42 @@ def _create(path: str, table: Table) -> None:
 
 
 def _check_columns(path: str, table: Table) -> None:
-    found = [field.name for field in deltalake.DeltaTable(path).schema().fields]
+    fields = open_table(path).schema().fields
+    found = [field.name for field in fields]
     if found != table.names:
         raise FashionrecError(
             f"{path}: has the columns {found}, this version of fashionrec needs {table.names}: "
-            "give another folder with --warehouse"
+            "run nightly with another folder as --warehouse"
         )
+    for field, column in zip(fields, table.columns, strict=True):
+        kind = column.type.partition("<")[0]
+        if field.type.type != _TYPES.get(kind, kind.lower()):
+            raise FashionrecError(
+                f"{path}: {column.name} is {field.type.type}, this version of fashionrec needs "
+                f"{column.type}: run nightly with another folder as --warehouse"
+            )
+
+
+def bring_up_to_date(path: str, table: Table) -> None:
+    """Add what the table lacks; the version last, so that one that was killed here begins again."""
+    delta = open_table(path)
+    found = delta.metadata().configuration
+    checks = {name: rule for name, rule in table.checks if f"delta.constraints.{name}" not in found}
+    if checks:
+        _add_checks(delta, path, checks)
+    if SCHEMA_PROPERTY not in found:
+        log.debug("%s: gets table schema %d", path, SCHEMA_VERSION)
+        # On its own, because delta-rs takes only Delta's own properties when it creates a table.
+        delta.alter.set_table_properties(
+            {SCHEMA_PROPERTY: str(SCHEMA_VERSION)}, raise_if_not_exists=False
+        )
+
+
+def _add_checks(delta: deltalake.DeltaTable, path: str, checks: dict[str, str]) -> None:
+    try:
+        delta.alter.add_constraint(checks)
+    except deltalake.exceptions.DeltaError as error:
+        raise FashionrecError(
+            f"{path}: not every row fulfils {' AND '.join(checks.values())} ({one_line(error)}): "
+            "remove this folder and run nightly, which makes the table anew"
+        ) from error

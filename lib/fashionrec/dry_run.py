@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow.dataset as ds
 
 from fashionrec.cli import Context
-from fashionrec.creation import is_ours
+from fashionrec.creation import check_folder, is_ours
 from fashionrec.embed.embed import require_complete
 from fashionrec.ingest.forecast import IngestForecast, forecast_ingest
 from fashionrec.lock import WHOLE, holders
@@ -66,6 +66,7 @@ def dry_run(context: Context, *steps: str) -> None:
 
 
 def _look_at_warehouse(reader: TableReader, context: Context, forecast: Forecast) -> None:
+    check_folder(reader.warehouse)
     made = [is_ours(reader.path(table), table) for table in NIGHTLY]
     forecast.tell("warehouse", reader.warehouse if any(made) else f"{reader.warehouse}, to be made")
     holder = holders(context.warehouse, context.config.lock).get(WHOLE)

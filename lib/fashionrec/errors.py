@@ -1,5 +1,7 @@
 """The errors that end a job with one line and an exit status, and never with a stack trace."""
 
+from collections.abc import Iterator
+
 
 class FashionrecError(Exception):
     """Something a user can mend; the message names what and how. Exit status 1."""
@@ -42,12 +44,33 @@ class HeldError(FashionrecError):
     run_status = "held"
 
 
+_FULL = "No space left on device"
+
+
 def one_line(error: BaseException) -> str:
     """Return what an error says in one line; a worker's error comes with its whole trace."""
+    if any(_FULL in str(each) for each in _chain(error)):
+        return f"{_FULL}: make room and run again"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     own = [line for line in lines if line.startswith(f"{__name__}.")]
     if own:
         return own[-1].partition(": ")[2]
     if isinstance(error, FashionrecError):
         return str(error)
+    of_delta = [line for line in lines if "[DELTA_" in line]
+    if of_delta:  # Java's first line only says that there was an error
+        return of_delta[0][of_delta[0].index("[DELTA_") :]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Return an error and those that led to it: writing the record may have failed as well."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def printable(text: str) -> str:
+    """Return a text in one line that cannot steer a terminal: names of files are anybody's."""
+    line = " ".join(part.strip() for part in text.splitlines())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from fashionrec.errors import printable
+
 TEXT, JSON = FORMATS = ("text", "json")
 
 
@@ -17,7 +19,9 @@ def log_to_stderr_and_file(form: str) -> None:
     screen.setLevel(logging.INFO)
     screen.setFormatter(_JsonLine() if form == JSON else _TextLine("%(asctime)s %(message)s", "%T"))
     log_file().parent.mkdir(parents=True, exist_ok=True)
-    file = RotatingFileHandler(log_file(), maxBytes=20 << 20, backupCount=2, encoding="utf-8")
+    file = RotatingFileHandler(
+        log_file(), maxBytes=20 << 20, backupCount=2, encoding="utf-8", errors="backslashreplace"
+    )
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("fashionrec")
     logger.setLevel(logging.DEBUG)
@@ -35,7 +39,7 @@ class _TextLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         if record.levelno >= logging.ERROR:
-            return f"error: {record.getMessage()}"
+            return f"error: {printable(record.getMessage())}"
         return super().format(record)
 
 

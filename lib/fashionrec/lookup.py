@@ -20,6 +20,8 @@ def lookup(warehouse: Path, product_id: int) -> list[Row]:
     Raises:
         FashionrecError: saying whether the product is unknown, has no picture, or has no list.
     """
+    if not 0 <= product_id < 1 << 63:  # no id of a catalogue, and no BIGINT
+        raise FashionrecError(f"product {product_id} is not in the catalogue")
     rows = rows_of(warehouse, RECOMMENDATIONS, product_id)
     if not rows:
         raise FashionrecError(_why_not(warehouse, product_id))

@@ -7,6 +7,7 @@ import pyarrow.dataset as ds
 
 from fashionrec.config import project_home
 from fashionrec.embed.model import Model, load_model
+from fashionrec.embed.network import load_network
 from fashionrec.errors import FashionrecError
 from fashionrec.read import TableReader
 from fashionrec.store import Store
@@ -26,6 +27,7 @@ def current_model(store: Store, wanted: str) -> Model:
     row = _current_row(store)
     model = wanted_model(store, wanted)
     if row is None or row["model_version"] != model.version:
+        load_network(model)  # raises where the weights do not fit
         make_current(store, model)
     return model
 

@@ -13,11 +13,11 @@ import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from fashionrec import tables
-from fashionrec.errors import FashionrecError
-from fashionrec.tables import Table
+from fashionrec.errors import FashionrecError, one_line
+from fashionrec.tables import SCHEMA_VERSION, Table
+from fashionrec.upkeep import UPKEEP, last_change
 
-# Operations that leave the rows as they are.
-_UPKEEP = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT"}
+SCHEMA_PROPERTY = "fashionrec.schemaVersion"
 
 
 class TableReader:
@@ -35,11 +35,14 @@ class TableReader:
         return deltalake.DeltaTable.is_deltatable(self.path(table))
 
     def version(self, table: Table) -> int:
-        """Return the table's latest version, -1 where it does not exist."""
-        return self._snapshot(table).version() if self.exists(table) else -1
+        """Return the version that last changed the table's rows, -1 where it does not exist.
+
+        Upkeep since then is no change: what was made from this version need not be made again.
+        """
+        return int(last_change(self._snapshot(table))["version"]) if self.exists(table) else -1
 
     def versions(self) -> dict[str, int]:
-        """Return the latest version of every table that exists."""
+        """Return the version that last changed the rows of each table that exists."""
         return {table.name: self.version(table) for table in tables.ALL if self.exists(table)}
 
     def is_empty(self, table: Table) -> bool:
@@ -57,7 +60,7 @@ class TableReader:
         for commit in self._snapshot(table).history():
             if "userMetadata" in commit:
                 return dict(json.loads(commit["userMetadata"]))
-            if commit["operation"] not in _UPKEEP:
+            if commit["operation"] not in UPKEEP:
                 break
         return {}
 
@@ -100,7 +103,7 @@ class TableReader:
         return int(dataset_of(self.path(table)).count_rows(filter=where))
 
     def _snapshot(self, table: Table) -> deltalake.DeltaTable:
-        return deltalake.DeltaTable(self.path(table))
+        return open_table(self.path(table))
 
 
 def rows_of(warehouse: Path, table: Table, product_id: int) -> pa.Table:
@@ -126,13 +129,38 @@ def existing_dataset(warehouse: Path, table: Table) -> ds.Dataset:
     return dataset_of(path)
 
 
+def open_table(path: str, version: int | None = None) -> deltalake.DeltaTable:
+    """Open a Delta table, now or at a version.
+
+    Raises:
+        FashionrecError: its log is damaged, or a newer version of this package made it.
+        DeltaError: there is no such version.
+    """
+    try:
+        table = deltalake.DeltaTable(path, version=version)
+    except deltalake.exceptions.DeltaError as error:
+        if version is not None:
+            raise
+        raise FashionrecError(
+            f"{path}: its log cannot be read: restore the folder, or give another one "
+            f"({one_line(error):.200})"
+        ) from error
+    schema = table.metadata().configuration.get(SCHEMA_PROPERTY, "0")
+    if not schema.isdecimal() or int(schema) > SCHEMA_VERSION:
+        raise FashionrecError(
+            f"{path}: has table schema {schema}, this version of fashionrec knows up to "
+            f"{SCHEMA_VERSION}: run the newer version, or give another folder with --warehouse"
+        )
+    return table
+
+
 def dataset_of(path: str, version: int | None = None) -> ds.Dataset:
     """Return a Delta table, now or at a version, as an Arrow dataset.
 
     A local one is read by Arrow's own file system: delta-rs' is written in Python, and Arrow's
     threads that call it while a short command ends abort the process.
     """
-    table = deltalake.DeltaTable(path, version=version)
+    table = open_table(path, version)
     local = (
         SubTreeFileSystem(os.path.abspath(path), LocalFileSystem()) if os.path.isdir(path) else None
     )

@@ -14,7 +14,7 @@ def roll_back(store: Store, to: str | None) -> str:
         UsageError: no such run has published.
         FashionrecError: there is no earlier night, or its files were cleaned up.
     """
-    nights = _published(store)
+    nights = published_nights(store)
     night = to or _night_before(store, list(nights))
     if night not in nights:
         known = ", ".join(list(nights)[-10:]) or "none has"
@@ -23,7 +23,7 @@ def roll_back(store: Store, to: str | None) -> str:
     return night
 
 
-def _published(store: Store) -> dict[str, int]:
+def published_nights(store: Store) -> dict[str, int]:
     """Return the version that each run left `recommendations` at, the oldest first."""
     columns = ["run_id", "job", "status", "started_at", "versions_written"]
     rows = store.scan(RUNS, columns).to_table().to_pylist()

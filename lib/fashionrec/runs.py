@@ -85,13 +85,15 @@ def recorded(
 
     Raises:
         HeldError: another run holds it.
+        FashionrecError: the folder is no warehouse of ours; nothing was written.
     """
     run_id = run_id or new_run_id()
+    store.missing()  # before the lock, which is a file in the folder
     with locked(Path(store.warehouse), run_id, lock, part) if lock else nullcontext():
         store.create_missing()
         if lock:
             _abandon_the_dead(store, lock, ended)
-        run = Run(run_id, job, datetime.now(UTC), store.versions())
+        run = Run(run_id, job, datetime.now(UTC), _versions_before(store, run_id))
         log.info("run %s of %s in %s", run.run_id, job, store.warehouse)
         _write(store, run, "running")
         try:
@@ -101,6 +103,12 @@ def recorded(
             ended(_write(store, run, status, one_line(error)))
             raise
         ended(_write(store, run, "succeeded"))
+
+
+def _versions_before(store: Store, run_id: str) -> dict[str, int]:
+    """Return the tables' versions when the run first began: a retry goes on with the same run."""
+    first = store.scan(RUNS, ["versions_read"], ds.field("run_id") == run_id).to_table()
+    return dict(first["versions_read"][0].as_py()) if len(first) else store.versions()
 
 
 def _abandon_the_dead(store: Store, lock: LockSettings, ended: Callable[[Row], object]) -> None:
@@ -120,12 +128,16 @@ def _running(store: Store) -> list[Row]:
     return list(store.scan(RUNS, RUNS.names, where).to_table().to_pylist())
 
 
-def _write(store: Store, run: Run, status: str, *errors: str) -> Row:
-    written = {
+def versions_written(store: Store, run: Run) -> dict[str, int]:
+    """Return the versions of the tables whose rows have changed since the run began; not `runs`."""
+    return {
         name: version
         for name, version in store.versions().items()
         if name != RUNS.name and version != run.versions_read.get(name)
     }
+
+
+def _write(store: Store, run: Run, status: str, *errors: str) -> Row:
     row = {
         "run_id": run.run_id,
         "job": run.job,
@@ -135,7 +147,7 @@ def _write(store: Store, run: Run, status: str, *errors: str) -> Row:
         "counts": run.counts,
         "seconds": run.seconds,
         "versions_read": run.versions_read,
-        "versions_written": written,
+        "versions_written": versions_written(store, run),
         "model_version": run.model_version,
         "message": "; ".join([*errors, *run.warnings, *run.notes]) or None,
     }

@@ -10,12 +10,16 @@ from pydantic_core import PydanticCustomError
 class Settings(BaseModel):
     """A section of the configuration: fixed once it is made, and without unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 Head = Literal["gender", "base_colour"]
 _WEB = re.compile(r"(?i)https?://[^\s/?#@\\]+([/?][^\s\\]*)?")
 Share = Annotated[float, Field(ge=0, le=1)]
+# Bounds that no machine reaches: a slip of the keyboard is told at once, and not by a crash.
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+Few = Annotated[int, Field(gt=0, le=100_000)]
+Many = Annotated[int, Field(gt=0, le=1 << 40)]
 
 
 class FinetuneSettings(Settings):
@@ -27,22 +31,22 @@ class FinetuneSettings(Settings):
     architecture: str
     size: list[Annotated[int, Field(gt=0, le=4096)]]
     new_heads: bool
-    seed: int = Field(ge=0)
-    min_images: int = Field(gt=0)
+    seed: Seed
+    min_images: Many
     sample: int = Field(ge=0)
     train_share: float = Field(gt=0, lt=1)
     largest_types: int = Field(ge=0)
     split: Literal["name", "random", "year"]
-    row_group: int = Field(gt=0)
-    shuffle_rows: int = Field(gt=0)
-    epochs: int = Field(gt=0)
-    batch_size: int = Field(gt=0)
+    row_group: Few
+    shuffle_rows: Many
+    epochs: Few
+    batch_size: Few
     learning_rate: float = Field(gt=0)
     momentum: float = Field(ge=0, lt=1)
     nesterov: bool
     weight_decay: float = Field(ge=0)
     schedule: Literal["step", "cosine"]
-    step_epochs: int = Field(gt=0)
+    step_epochs: Few
     step_factor: float = Field(gt=0, le=1)
     warmup_epochs: float = Field(ge=0)
     label_smoothing: float = Field(ge=0, lt=1)
@@ -71,9 +75,9 @@ class EvaluateSettings(Settings):
     """[evaluate]: how a model version is judged."""
 
     folder: str = Field(min_length=1)
-    k: int = Field(gt=0)
-    resamples: int = Field(gt=0)
-    seed: int = Field(ge=0)
+    k: Few
+    resamples: Few
+    seed: Seed
     max_slice_gap: float = Field(ge=0, le=1)
     min_slice: int = Field(ge=0)
 
@@ -103,6 +107,16 @@ class NotifySettings(Settings):
         if webhook and not _WEB.fullmatch(webhook):
             raise PydanticCustomError("secret", "give an http or https URL, without a password")
         return webhook
+
+
+class MaintainSettings(Settings):
+    """[maintain]: how the tables' files are kept in order, and what is kept of the past."""
+
+    every_days: float = Field(ge=0)
+    file_bytes: int = Field(ge=1 << 20)
+    sort_bytes: int = Field(ge=0)
+    keep_hours: int = Field(ge=1)
+    keep_runs_days: int = Field(ge=1)
 
 
 class AuditSettings(Settings):

@@ -7,7 +7,7 @@ go on is committed with its output, as Delta's userMetadata.
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import deltalake
 import pyarrow as pa
 from delta.tables import DeltaTable
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -24,12 +24,15 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from fashionrec import tables
 from fashionrec.changes import CHANGE, Written, changes, count_changes, exact
-from fashionrec.creation import create_or_check
+from fashionrec.conflicts import committed
+from fashionrec.creation import bring_up_to_date, check_folder, create, is_ours
 from fashionrec.datafiles import FILE, Batches, DataFile, write_files
 from fashionrec.errors import FashionrecError
 from fashionrec.read import TableReader
 from fashionrec.session import with_properties
+from fashionrec.settings import MaintainSettings
 from fashionrec.tables import Table
+from fashionrec.upkeep import compact, vacuum
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
@@ -42,13 +45,25 @@ class Store(TableReader):
         self.spark = spark
 
     def create_missing(self, needed: Sequence[Table] = tables.NIGHTLY) -> None:
-        """Create the tables that are not there yet, with their comments.
+        """Create the tables that are not there yet, and bring the others up to date.
 
         Raises:
-            FashionrecError: a folder of the warehouse holds something else than our table.
+            FashionrecError: a folder of the warehouse holds something else than our table, or one
+                that is too old or too new.
         """
+        for table in self.missing(needed):
+            create(self.path(table), table)
         for table in needed:
-            create_or_check(self.path(table), table)
+            bring_up_to_date(self.path(table), table)
+
+    def missing(self, needed: Sequence[Table] = tables.NIGHTLY) -> list[Table]:
+        """Return the tables that are not there yet, and change nothing.
+
+        Raises:
+            FashionrecError: as `create_missing`.
+        """
+        check_folder(self.warehouse)
+        return [table for table in needed if not is_ours(self.path(table), table)]
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """Return the table as it is now, or as it was at a version."""
@@ -56,6 +71,7 @@ class Store(TableReader):
             raise FashionrecError(
                 f"{self.path(table)}: there is no such table yet: run nightly first"
             )
+        self._snapshot(table)  # refuses one that a newer version made
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
@@ -70,7 +86,7 @@ class Store(TableReader):
         target = DeltaTable.forPath(self.spark, self.path(table))
         try:
             with self._committing(state):
-                target.restoreToVersion(version)
+                committed(self.path(table), lambda: target.restoreToVersion(version), absolute=True)
         except (Py4JJavaError, PySparkException) as error:
             raise FashionrecError(
                 f"{self.path(table)}: version {version} can no longer be restored: its files have "
@@ -113,18 +129,24 @@ class Store(TableReader):
         """Add the rows of files that lie in the table's folder; no commit where there are none."""
         if not files:
             return
-        snapshot = self._snapshot(table)
-        snapshot.create_write_transaction(
-            [_as_action(file) for file in files],
-            mode="append",
-            schema=snapshot.schema(),
-            commit_properties=_properties(state),
-        )
+        actions: list[AddAction | RemoveAction] = [_as_action(file) for file in files]
+
+        def add() -> None:
+            snapshot = self._snapshot(table)
+            snapshot.create_write_transaction(
+                actions,
+                mode="append",
+                schema=snapshot.schema(),
+                commit_properties=_properties(state),
+            )
+
+        committed(self.path(table), add)
 
     def replace(self, table: Table, rows: DataFrame, state: dict[str, Any]) -> int:
         """Write the whole table anew, one file per partition of `rows`; return its version."""
+        writer = exact(rows, table).write.format("delta").mode("overwrite")
         with self._committing(state):
-            exact(rows, table).write.format("delta").mode("overwrite").save(self.path(table))
+            committed(self.path(table), lambda: writer.save(self.path(table)), absolute=True)
         return self.version(table)
 
     def put(self, table: Table, row: dict[str, Any]) -> None:
@@ -135,9 +157,7 @@ class Store(TableReader):
         schema = self.arrow_schema(table)
         rows = pa.Table.from_pylist([{name: _as_arrow(row[name]) for name in schema.names}], schema)
         condition = " AND ".join(f"{key} = {_literal(row[key])}" for key in table.key)
-        deltalake.write_deltalake(
-            self._snapshot(table), rows, mode="overwrite", predicate=condition
-        )
+        self._overwrite(table, rows, condition)
 
     def remove(self, table: Table, keys: DataFrame) -> int:
         """Remove the rows with these keys; no commit where there are none."""
@@ -145,8 +165,23 @@ class Store(TableReader):
         if count:
             on = " AND ".join(f"old.{key} = gone.{key}" for key in table.key)
             target = DeltaTable.forPath(self.spark, self.path(table)).alias("old")
-            target.merge(keys.alias("gone"), on).whenMatchedDelete().execute()
+            gone = target.merge(keys.alias("gone"), on).whenMatchedDelete()
+            committed(self.path(table), gone.execute)
         return count
+
+    def delete(self, table: Table, condition: str) -> None:
+        """Remove the rows that fulfil a condition in SQL, of which there are some."""
+        # Overwritten by nothing: Arrow cannot read the files that delta-rs' own delete leaves.
+        nothing = self.arrow_schema(table).empty_table()
+        self._overwrite(table, nothing, condition)
+
+    def compact(self, table: Table, settings: MaintainSettings) -> int:
+        """Replace small files by whole ones; see `upkeep.compact`."""
+        return compact(self._snapshot(table), table, settings, self._as_before(table))
+
+    def vacuum(self, table: Table, hours: int, keep: Collection[int]) -> int:
+        """Delete files that are needed no more; see `upkeep.vacuum`."""
+        return vacuum(self._snapshot(table), hours, keep, self._as_before(table))
 
     def changes(self, table: Table, rows: DataFrame, compare: Sequence[str]) -> DataFrame:
         """Return the rows by which the table differs from `rows`; see `changes.changes`."""
@@ -194,16 +229,29 @@ class Store(TableReader):
         exact(changes.drop(CHANGE), table)
         on = " AND ".join(f"old.{key} = new.{key}" for key in table.key)
         values = {name: f"new.{name}" for name in table.names}
+        merge = (
+            DeltaTable.forPath(self.spark, self.path(table))
+            .alias("old")
+            .merge(changes.alias("new"), on)
+            .whenMatchedDelete(f"new.{CHANGE} = 'delete'")
+            .whenMatchedUpdate(set=values)  # type: ignore[arg-type]
+            .whenNotMatchedInsert(f"new.{CHANGE} <> 'delete'", values)  # type: ignore[arg-type]
+        )
         with self._committing(state):
-            (
-                DeltaTable.forPath(self.spark, self.path(table))
-                .alias("old")
-                .merge(changes.alias("new"), on)
-                .whenMatchedDelete(f"new.{CHANGE} = 'delete'")
-                .whenMatchedUpdate(set=values)  # type: ignore[arg-type]
-                .whenNotMatchedInsert(f"new.{CHANGE} <> 'delete'", values)  # type: ignore[arg-type]
-                .execute()
-            )
+            committed(self.path(table), merge.execute)
+
+    def _overwrite(self, table: Table, rows: pa.Table, condition: str) -> None:
+        committed(
+            self.path(table),
+            lambda: deltalake.write_deltalake(
+                self._snapshot(table), rows, mode="overwrite", predicate=condition
+            ),
+            absolute=True,
+        )
+
+    def _as_before(self, table: Table) -> deltalake.CommitProperties | None:
+        """Keep the state in upkeep's commits as well: the log forgets old ones."""
+        return _properties(self.state(table) or None)
 
     def _committing(self, state: dict[str, Any] | None) -> AbstractContextManager[None]:
         properties = {} if state is None else {_USER_METADATA: json.dumps(state)}

@@ -5,6 +5,9 @@ Types are Spark SQL's. README.md explains the tables; `store` creates them from 
 
 from dataclasses import dataclass
 
+# Each table records it; it grows with a change that earlier versions of the package must not touch.
+SCHEMA_VERSION = 1
+
 
 @dataclass(frozen=True)
 class Column:
@@ -17,13 +20,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A Delta table of the warehouse; `key` is unique and never null."""
+    """A Delta table of the warehouse; `key` is unique and never null.
+
+    Every row fulfils the `checks`, names and SQL: audits see to ours, and Delta refuses others'.
+    """
 
     name: str
     comment: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     rows_per_file: int = 1_000_000
+    checks: tuple[tuple[str, str], ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -186,6 +193,11 @@ RECOMMENDATIONS = Table(
     model_version          STRING  model version that made the embeddings
     run_id                 STRING  run that last changed the row
     """),
+    checks=(
+        ("rank_from_1", "rank >= 1"),
+        ("other_product", "neighbour_id <> product_id"),
+        ("cosine", "similarity >= -1 AND similarity <= 1"),
+    ),
 )
 
 HELD = "held"  # in the state of `recommendations`: the run that they were rolled back to

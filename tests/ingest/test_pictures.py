@@ -110,6 +110,14 @@ def test_what_follows_a_whole_picture_does_not_matter(kind: str) -> None:
         assert outcome(encoded(kind) + tail) == facts(kind, "RGB")
 
 
+def test_many_scans_are_refused_and_what_only_looks_like_them_is_not() -> None:
+    content = encoded("JPEG", progressive=True)
+    start = content.rindex(b"\xff\xda")
+    few, many = (content[:start] + content[start:-2] * n + content[-2:] for n in (20, 200))
+    assert outcome(few + b"\xff\xda" * 200) == facts("JPEG", "RGB")
+    assert outcome(many) == "more than 100 scans"
+
+
 @pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
 def test_a_jpeg_cut_anywhere_is_refused(options: dict[str, Any]) -> None:
     whole = encoded("JPEG", **options)

@@ -19,6 +19,8 @@ Image.MAX_IMAGE_PIXELS = None
 # A JPEG is decoded at 1/2, 1/4 or 1/8 where that still leaves this many times the pixels needed:
 # the scaling that follows then hides the difference.
 _DRAFT_MARGIN = 2
+# A picture of 10 x 1,000,000 pixels is small until its shorter side is scaled up.
+_MOST_PIXELS = 1 << 26
 
 
 def as_pixels(content: bytes, preprocessing: Preprocessing, *, reduced: bool = True) -> Pixels:
@@ -52,6 +54,8 @@ def _resized(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     side = preprocessing.shorter_side or min(height, width)
     short = min(image.size)
     scaled = tuple(side if length == short else int(side * length / short) for length in image.size)
+    if scaled[0] * scaled[1] > _MOST_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} pixels are too long a strip")
     image = image.resize((scaled[0], scaled[1]), Image.Resampling.BILINEAR)
     left, top = round((image.width - width) / 2), round((image.height - height) / 2)
     return image.crop((left, top, left + width, top + height))  # beyond the edge: black

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from stat import S_ISREG
+from typing import Annotated, Any, Self
 
 import safetensors.torch
 import torchvision.models
@@ -16,6 +19,7 @@ from fashionrec.errors import FashionrecError
 
 HEADS = ("gender", "base_colour")  # those that a model may have beside its classifier
 _TORCHVISION = "torchvision:"
+_MOST_BYTES_OF_CARD, _MOST_BYTES_OF_WEIGHTS = 16 << 20, 4 << 30
 _ARCHITECTURES = tuple(torchvision.models.list_models(include=["*resnet*", "*resnext*"]))
 
 
@@ -60,7 +64,7 @@ def load_model(source: str, home: Path) -> Model:
     """
     if source.startswith(_TORCHVISION):
         return _torchvision_model(source)
-    return _folder_model(source, home / Path(source).expanduser())
+    return _folder_model(source, home / os.path.expanduser(source))
 
 
 def _folder_model(source: str, folder: Path) -> Model:
@@ -75,10 +79,14 @@ def _folder_model(source: str, folder: Path) -> Model:
         preprocessing=card.preprocessing,
         classes=card.classes.article_type if "fc.weight" in names else (),
         threshold=card.threshold,
-        metrics={k: float(v) for k, v in card.metrics.items() if isinstance(v, int | float)},
+        metrics={k: float(v) for k, v in card.metrics.items() if _is_number(v)},
         weights=weights,
         heads={k: getattr(card.classes, k) for k in HEADS if f"heads.{k}.weight" in names},
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 class _Weights(BaseModel):
@@ -86,10 +94,13 @@ class _Weights(BaseModel):
     sha256: str
 
 
+_Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$")]  # no pattern fits half a surrogate pair
+
+
 class _Classes(BaseModel):
-    article_type: tuple[str, ...] = ()
-    gender: tuple[str, ...] = ()
-    base_colour: tuple[str, ...] = ()
+    article_type: tuple[_Label, ...] = ()
+    gender: tuple[_Label, ...] = ()
+    base_colour: tuple[_Label, ...] = ()
 
 
 class _Card(BaseModel):
@@ -109,10 +120,8 @@ def _read_card(folder: Path) -> _Card:
     if not folder.is_dir():
         raise FashionrecError(f"{folder}: there is no such model folder; check the setting 'model'")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(_read(path, _MOST_BYTES_OF_CARD))
         card = _Card.model_validate(_normalised(document))
-    except OSError as error:
-        raise FashionrecError(f"{path}: cannot be read ({error.strerror})") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -136,14 +145,22 @@ def _normalised(document: Any) -> Any:
 
 
 def _read_weights(path: Path, sha256: str) -> bytes:
-    try:
-        weights = path.read_bytes()
-    except OSError as error:
-        raise FashionrecError(f"{path}: cannot be read ({error.strerror})") from error
+    weights = _read(path, _MOST_BYTES_OF_WEIGHTS)
     found = hashlib.sha256(weights).hexdigest()
     if found != sha256:
         raise FashionrecError(f"{path}: its SHA-256 is {found}, model.json says {sha256}")
     return weights
+
+
+def _read(path: Path, most: int) -> bytes:
+    """Return a file's bytes; a folder may come from anywhere, with pipes and bombs in it."""
+    try:
+        status = path.stat()
+        if not S_ISREG(status.st_mode) or status.st_size > most:
+            raise FashionrecError(f"{path}: is no file of at most {most:,} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise FashionrecError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _tensor_names(path: Path) -> list[str]:

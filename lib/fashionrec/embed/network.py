@@ -60,11 +60,14 @@ def load_network(model: Model) -> Network:
     """Return the model's network in float32, ready for inference.
 
     Raises:
-        FashionrecError: the weights are not the architecture's.
+        FashionrecError: the weights are not the architecture's, or hold what is no number.
     """
     network = Network(model).eval()
     state = {k: v.float() for k, v in safetensors.torch.load(model.weights).items()}
     load_trunk(network.trunk, state, model)
+    wrong = [name for name, values in state.items() if not values.isfinite().all()]
+    if wrong:
+        raise FashionrecError(f"{model.source}: the weights {wrong[:3]} are not finite")
     if network.head:
         head = {k.removeprefix("fc."): v for k, v in state.items() if k.startswith("fc.")}
         with _fitting(model):

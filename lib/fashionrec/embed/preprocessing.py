@@ -1,8 +1,10 @@
 """What a model wants to see: it belongs to the model, so its folder says it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Spread = Annotated[float, Field(gt=0)]
 
 
 class Preprocessing(BaseModel):
@@ -12,14 +14,14 @@ class Preprocessing(BaseModel):
     and cuts the centre out. Both interpolate bilinearly with antialiasing.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     height: int = Field(gt=0, le=4096)
     width: int = Field(gt=0, le=4096)
     resize: Literal["stretch", "shorter_side"]
     shorter_side: int | None = Field(default=None, gt=0, le=4096)
     mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    std: tuple[Spread, Spread, Spread]
 
 
 # The study's transforms: Resize 256, CenterCrop 224, and ImageNet's normalisation.

@@ -11,9 +11,17 @@ from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 
 from fashionrec.ingest.listing import LINK, LINKS, NOT_REGULAR, Entry
-from fashionrec.ingest.styles import Header, as_product_id, decode, read_header, split_fields
+from fashionrec.ingest.styles import (
+    Header,
+    as_product_id,
+    decode,
+    numbered_lines,
+    read_header,
+    split_fields,
+)
 
 _COLUMNS = ("filename", "link")
+_LONGEST_PATH = 4096  # Linux' own limit; resolving a much longer one takes hours
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 
@@ -37,10 +45,9 @@ def read_links(folder: Path) -> Iterator[Link]:
     if not path.is_file():
         return
     header = read_header(path, _COLUMNS)
-    with path.open("rb") as file:
-        for line, raw in enumerate(file, 1):
-            if line != header.line and raw.strip():
-                yield _parse_line(line, raw, header)
+    for line, raw in numbered_lines(path):
+        if line != header.line and raw.strip():
+            yield _parse_line(line, raw, header)
 
 
 def read_needed(
@@ -113,6 +120,8 @@ def _look_at(folder: Path, link: str) -> tuple[str, int, int, str | None]:
     """
     if not link:
         return "", 0, 0, "no link"
+    if len(link) > _LONGEST_PATH:
+        return link, 0, 0, "the link leads to no file (File name too long)"
     try:
         root = folder.resolve()
         found = (root / link).resolve()

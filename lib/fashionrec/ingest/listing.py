@@ -1,5 +1,6 @@
 """Which files a catalogue has, and their bytes: files in folders, and members of tar shards."""
 
+import io
 import os
 import tarfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ STYLES, IMAGE, DETAILS = "styles.csv", "image", "styles.json"
 LINKS, LINK = "images.csv", "link"
 CANNOT_READ = "cannot be read: "  # such problems may go without a trace: they are tried again
 _MAX_SIZE = 1 << 60
+_MOST_BETWEEN = 16 << 20  # bytes of headers before a member, or of padding behind the last one
 NOT_REGULAR = "not a regular file"
 _NOT_UTF8 = "the file's name is not UTF-8"
 
@@ -72,8 +74,10 @@ def find_styles(folder: Path) -> Path:
         raise FashionrecError(f"{folder}: there is no such folder; --catalogue names the catalogue")
     if (folder / STYLES).is_file():
         return folder / STYLES
-    deeper = sorted(str(path.parent) for path in folder.glob("*/**/styles.csv"))[:1]
-    hint = f"there is one in {deeper[0]}: give that folder" if deeper else "a catalogue needs one"
+    # No deeper: the folder may be anything, such as a whole file system.
+    found = [*folder.glob(f"*/{STYLES}"), *folder.glob(f"*/*/{STYLES}")]
+    deeper = min((path.parent for path in found), default=None)
+    hint = f"there is one in {deeper}: give that folder" if deeper else "a catalogue needs one"
     raise FashionrecError(f"{folder}: has no styles.csv; {hint}")
 
 
@@ -127,21 +131,37 @@ def _list_tar(folder: Path, shard: Entry) -> Iterator[Entry]:
     """List a shard from its headers; damage and what lies beyond it are one entry, a problem."""
     seen: set[str] = set()
     try:
-        with tarfile.open(folder / shard.path, "r:", errors="backslashreplace") as tar:
-            for member in _members(tar):
+        with (
+            _Shard(io.FileIO(folder / shard.path)) as file,
+            tarfile.open(fileobj=file, mode="r:", errors="backslashreplace") as tar,
+        ):
+            for member in _members(tar, file):
                 if not member.isdir():
                     path = _unique(f"{shard.path}!{member.name}", seen)
                     yield _member_entry(shard.path, path, member, shard.mtime)
-            _check_end(tar)
+            _check_end(tar, file)
     except Exception as error:  # tarfile raises whatever its parser stumbles on
         problem = f"damaged tar: {error or type(error).__name__}"
         yield replace(shard, product_id=None, problem=problem)
 
 
-def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+class _Shard(io.BufferedReader):
+    """A tar whose headers cannot fill the memory: tarfile reads whole what they announce."""
+
+    left = _MOST_BETWEEN
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= size or 0
+        if self.left < 0:
+            raise tarfile.ReadError(f"more than {_MOST_BETWEEN:,} bytes that are no member's")
+        return super().read(size)
+
+
+def _members(tar: tarfile.TarFile, file: _Shard) -> Iterator[tarfile.TarInfo]:
     """Return the members in order, keeping none; a header must not lead back or out of bounds."""
     offset = -1
     while member := tar.next():
+        file.left = _MOST_BETWEEN
         tar.members.clear()  # type: ignore[attr-defined]
         if not (0 <= member.size <= _MAX_SIZE and offset < tar.offset):
             raise tarfile.ReadError(f"{member.name} has an impossible size")
@@ -159,11 +179,10 @@ def _unique(path: str, seen: set[str]) -> str:
     return path
 
 
-def _check_end(tar: tarfile.TarFile) -> None:
+def _check_end(tar: tarfile.TarFile, file: _Shard) -> None:
     """Raise where anything but zeros follows the last member: tarfile stops there silently."""
-    assert tar.fileobj is not None
-    tar.fileobj.seek(tar.offset)
-    while block := tar.fileobj.read(1 << 20):
+    file.seek(tar.offset)
+    while block := file.read(1 << 16):
         if block.strip(b"\0"):
             raise tarfile.ReadError(f"more than zeros after byte {tar.offset:,}")
 

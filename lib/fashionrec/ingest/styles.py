@@ -28,6 +28,7 @@ NAME = "productDisplayName"
 BLANK = "blank line"
 
 _MAX_BIGINT = 2**63 - 1
+_LONGEST_LINE = 1 << 24
 _YEAR = re.compile(r"[0-9]{4}(\.0)?")  # pandas writes a column of years with a gap as 2012.0
 
 
@@ -80,15 +81,33 @@ def read_header(path: Path, required: Sequence[str] = tuple(COLUMNS)) -> Header:
         FashionrecError: the file or a required column is missing, or a column is there twice.
     """
     try:
-        with path.open("rb") as file:
-            for line, raw in enumerate(file, 1):
-                if text := decode(raw, first=line == 1).strip():
-                    return _checked(Header(line, tuple(_header_fields(text))), path, required)
+        for line, raw in numbered_lines(path):
+            if text := decode(raw, first=line == 1).strip():
+                return _checked(Header(line, tuple(_header_fields(text))), path, required)
     except UnicodeDecodeError as error:
         raise FashionrecError(f"{path}: the header is not UTF-8: save it as UTF-8") from error
     except OSError as error:
         raise FashionrecError(f"{path}: cannot be read ({error.strerror})") from error
     raise FashionrecError(f"{path}: is empty; it needs a header with {', '.join(required)}")
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Return the lines of a file with their numbers.
+
+    Raises:
+        FashionrecError: one is so long that the file is something else.
+    """
+    with path.open("rb") as file:
+        for line, raw in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), 1):
+            yield line, _whole(raw, path)
+
+
+def _whole(raw: bytes, path: Path) -> bytes:
+    if len(raw) == _LONGEST_LINE and not raw.endswith(b"\n"):
+        raise FashionrecError(
+            f"{path}: has a line of more than {_LONGEST_LINE:,} bytes: is it CSV?"
+        )
+    return raw
 
 
 def _header_fields(text: str) -> list[str]:
@@ -108,11 +127,15 @@ def _checked(header: Header, path: Path, required: Sequence[str]) -> Header:
 
 
 def line_ranges(path: Path, size: int = 1 << 20) -> Iterator[LineRange]:
-    """Cut the file into ranges of about `size` bytes at line ends, without keeping it in memory."""
+    """Cut the file into ranges of about `size` bytes at line ends, without keeping it in memory.
+
+    Raises:
+        FashionrecError: a line is so long that the file is something else.
+    """
     line, offset = 1, 0
     with path.open("rb") as file:
         while block := file.read(size):
-            block += file.readline()
+            block += _whole(file.readline(_LONGEST_LINE), path)
             yield LineRange(offset, len(block), line)
             offset += len(block)
             line += block.count(b"\n")

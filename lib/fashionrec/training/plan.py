@@ -1,5 +1,6 @@
 """What a training was begun with, kept beside its checkpoints so that it can be gone on with."""
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -89,6 +90,12 @@ def resumed(settings: FinetuneSettings, folder: Path, ranks: int) -> Plan:
     if plan.ranks != ranks:
         raise UsageError(f"{folder}: this training has {plan.ranks} processes: resume it with them")
     return plan.model_copy(update={"settings": settings})
+
+
+def pinned_versions(warehouse: Path) -> set[int]:
+    """Return the versions of `training_set` that the unfinished trainings of a warehouse read."""
+    plans = warehouse.glob(f"checkpoints/*/{_FILE}")
+    return {json.loads(path.read_bytes())["table_version"] for path in plans}
 
 
 def start_of(plan: Plan) -> Model | None:

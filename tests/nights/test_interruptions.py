@@ -1,0 +1,118 @@
+"""Other ends of a night: Ctrl-C, a killed Python worker, a full disk. The next one repairs."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from killing import Nightly, Process, checksums, log_files, wait_for_work, wait_until
+from shop import Shop
+
+from conftest import write_model
+from fashionrec.read import dataset_of
+from fashionrec.tables import EMBEDDINGS, IMAGES, RUNS
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Nightly:
+    """An undisturbed night."""
+    folder = tmp_path_factory.mktemp("calm")
+    model = write_model(folder / "tiny", seed=0)
+    nightly = Nightly(Shop(folder / "catalogue", seed=3), folder / "warehouse", model)
+    nightly.finish()
+    return nightly
+
+
+@pytest.fixture
+def nightly(calm: Nightly, tmp_path: Path) -> Nightly:
+    return replace(calm, warehouse=tmp_path / "warehouse")
+
+
+def wait_for_commit(process: Process, warehouse: Path, table: str, version: int) -> None:
+    name = f"{table}/{version:020}.json"
+    assert wait_until(process, lambda: name in log_files(warehouse))
+
+
+def assert_one_line(output: str, says: str) -> None:
+    lines = output.splitlines()
+    assert [line for line in lines if line.startswith("error: ")] == lines[-1:]
+    assert says in lines[-1]
+    assert "Traceback" not in output
+
+
+def last_status(warehouse: Path) -> str:
+    rows = dataset_of(str(warehouse / RUNS.name)).to_table().to_pylist()
+    return str(max(rows, key=lambda row: row["started_at"])["status"])
+
+
+def assert_repairs(nightly: Nightly, calm: Nightly) -> None:
+    nightly.finish()
+    assert checksums(nightly.warehouse) == checksums(calm.warehouse)
+
+
+@pytest.mark.parametrize("table", [IMAGES.name, EMBEDDINGS.name])
+def test_ctrl_c(table: str, nightly: Nightly, calm: Nightly) -> None:
+    process = nightly.start()
+    wait_for_work(process, nightly.warehouse)
+    wait_for_commit(process, nightly.warehouse, table, 1)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 130, output
+    assert_one_line(output, "interrupted")
+    assert not (nightly.warehouse / "_lock").exists()
+    assert last_status(nightly.warehouse) == "failed"
+    assert_repairs(nightly, calm)
+
+
+def test_a_killed_worker(nightly: Nightly, calm: Nightly) -> None:
+    process = nightly.start()
+    wait_for_work(process, nightly.warehouse)
+    wait_for_commit(process, nightly.warehouse, EMBEDDINGS.name, 1)
+    for worker in workers_of(process):
+        worker.kill()
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode in (0, 1), output
+    if process.returncode:
+        assert_one_line(output, "")
+        assert last_status(nightly.warehouse) == "failed"
+    assert_repairs(nightly, calm)
+
+
+def workers_of(process: Process) -> list[psutil.Process]:
+    """The daemon of pyspark is one of the children; what it forked does the work."""
+    daemons = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "pyspark.daemon" in child.cmdline()
+    ]
+    workers = [child for daemon in daemons for child in daemon.children()]
+    assert workers
+    return workers
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 256 KiB, less than the tables of a night."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root may mount a disk that is soon full")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk(small_disk: Path, nightly: Nightly, calm: Nightly) -> None:
+    nightly = replace(nightly, warehouse=small_disk / "warehouse")
+    process = nightly.start()
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 1, output
+    assert_one_line(output, "No space left on device")
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    assert_repairs(nightly, calm)

@@ -1,0 +1,95 @@
+"""Real conflicts: the rows of a write do something else to its table while they are computed."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+
+import deltalake
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyspark import cloudpickle
+from pyspark.sql import DataFrame
+
+from fashionrec.errors import FashionrecError
+from fashionrec.store import Store
+from fashionrec.tables import REJECTS
+
+# Workers cannot import this file.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+SCHEMA = "run_id STRING, source STRING, position STRING, raw STRING, reason STRING"
+
+
+def reject(position: str, reason: str) -> dict[str, str]:
+    return {"run_id": "r", "source": "s", "position": position, "raw": "x", "reason": reason}
+
+
+def optimize(path: str) -> None:
+    deltalake.DeltaTable(path).optimize.compact()
+
+
+def change(path: str) -> None:
+    rows = pa.Table.from_pylist([reject("1", "other")])
+    deltalake.write_deltalake(path, rows, mode="overwrite", predicate="position = '1'")
+
+
+@pytest.fixture
+def two_files(store: Store) -> Store:
+    for position in ("1", "2"):
+        store.put(REJECTS, reject(position, "old"))
+    return store
+
+
+def interrupted(store: Store, other: Callable[[str], None]) -> DataFrame:
+    """The change of one row, whose computation lets `other` commit before it, once."""
+    path, done = store.path(REJECTS), Path(store.warehouse) / "done"
+
+    def between(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            if len(batch) and not done.exists():
+                done.touch()
+                other(path)
+            yield batch
+
+    rows = store.spark.createDataFrame(pd.DataFrame([reject("2", "new")]), SCHEMA)
+    return rows.mapInPandas(between, SCHEMA)
+
+
+def merge(store: Store, rows: DataFrame) -> None:
+    changes = rows.selectExpr("*", "'update' AS _change")
+    store._merge(REJECTS, changes, {"seen": 1})
+
+
+def content(store: Store) -> dict[str, str]:
+    rows = store.scan(REJECTS, ["position", "reason"]).to_table().to_pylist()
+    return {row["position"]: row["reason"] for row in rows}
+
+
+def test_a_write_is_made_again_after_anothers_upkeep(
+    two_files: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING", logger="fashionrec"):
+        merge(two_files, interrupted(two_files, optimize))
+    assert "OPTIMIZE came between, writes again" in caplog.text
+    assert content(two_files) == {"1": "old", "2": "new"}
+    assert two_files.state(REJECTS) == {"seen": 1}
+
+
+def test_a_write_over_rows_that_changed_meanwhile_is_refused(two_files: Store) -> None:
+    optimize(two_files.path(REJECTS))  # one file, so that both writers rewrite it
+    with pytest.raises(FashionrecError, match=r"another program changed its rows \(WRITE\)"):
+        merge(two_files, interrupted(two_files, change))
+    assert content(two_files) == {"1": "other", "2": "old"}
+
+
+def test_records_that_are_put_at_once_are_all_kept(store: Store) -> None:
+    store.put(REJECTS, reject("0", "old"))
+    names = [str(number) for number in range(8)]
+    threads = [Thread(target=store.put, args=(REJECTS, reject(n, "new"))) for n in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert content(store) == dict.fromkeys(names, "new")

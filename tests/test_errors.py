@@ -1,0 +1,38 @@
+"""What is put on the screen: one line, whatever the error says."""
+
+import pytest
+
+from fashionrec.errors import FashionrecError, one_line, printable
+
+
+def test_a_full_disk_is_told_whatever_failed_of_it() -> None:
+    def write_record() -> None:
+        try:
+            raise OSError(28, "No space left on device")
+        except OSError:
+            raise RuntimeError("the record could not be written") from None
+
+    with pytest.raises(RuntimeError) as raised:
+        write_record()
+    assert one_line(raised.value) == "No space left on device: make room and run again"
+
+
+def test_a_workers_own_error_is_found_in_its_trace() -> None:
+    trace = "Traceback:\n  File x\nfashionrec.errors.FashionrecError: 7.jpg: changed\nmore"
+    assert one_line(ValueError(trace)) == "7.jpg: changed"
+    assert one_line(ValueError("first\nsecond")) == "ValueError: first"
+    assert one_line(FashionrecError("as it is")) == "as it is"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a  b — ü", "a  b — ü"),
+        ("one\n\ttwo\r\nthree", "one two three"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("\u202egpj", "\\u202egpj"),
+        ("caf\udce9", "caf\\udce9"),
+    ],
+)
+def test_no_text_steers_a_terminal(text: str, line: str) -> None:
+    assert printable(text) == line
