@@ -12,27 +12,29 @@ from fashionrec.tables import HELD, RECOMMENDATIONS
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this job alone."""
     parser.add_argument(
-        "--runs", type=_runs, default=10, metavar="N", help="how many (default: 10)"
+        "--runs", type=number, default=10, metavar="N", help="how many (default: 10)"
     )
     parser.add_argument(
         "--max-age",
-        type=_hours,
+        type=hours,
         default=timedelta(hours=26),
         metavar="HOURS",
         help="since the last night that succeeded (default: 26)",
     )
 
 
-def _runs(text: str) -> int:
-    if (number := int(text)) < 1:
+def number(text: str) -> int:
+    """Read how many: argparse says of other texts that they are no 'number'."""
+    if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text}: give 1 or more")
-    return number
+    return value
 
 
-def _hours(text: str) -> timedelta:
-    if not 0 <= (hours := float(text)) <= 1e6:
+def hours(text: str) -> timedelta:
+    """Read an age."""
+    if not 0 <= (value := float(text)) <= 1e6:
         raise argparse.ArgumentTypeError(f"{text}: give hours, 0 to 1,000,000")
-    return timedelta(hours=hours)
+    return timedelta(hours=value)
 
 
 def main(context: Context) -> None:
