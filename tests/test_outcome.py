@@ -1,6 +1,7 @@
 """What schedulers and webhooks are told of a run, however it ended."""
 
 import json
+import logging
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from conftest import RunJob
+from conftest import RunJob, run
 from fashionrec.config import load
 from fashionrec.errors import UsageError
 from fashionrec.outcome import notify
@@ -116,6 +117,25 @@ def test_a_run_that_never_began_is_told_as_well(
     assert run_job("ingest", "--json", "--set", "nonsense=1") == 2
     assert last_line()["message"].startswith("--set nonsense=1: there is no setting")
     assert [told["run_id"] for told in webhook] == ["mine"]  # without settings there is no webhook
+
+
+def test_what_is_no_run_is_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, webhook: list[Row]
+) -> None:
+    monkeypatch.setenv("SPARK_LOG_DIR", str(tmp_path / "logs"))
+    assert run("lookup", "--warehouse", tmp_path / "w", "7") == 1
+    nowhere = ("--catalogue", tmp_path / "nowhere", "--warehouse", tmp_path / "w")
+    assert run("nightly", "--dry-run", *nowhere) == 1
+    assert webhook == []
+
+
+def test_an_address_of_any_spelling_is_only_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logging.getLogger("fashionrec"), "propagate", True)
+    settings = NotifySettings(webhook="http://[::ffff:127.0.0.1]:9/", max_seconds=1)
+    notify(settings, {"run_id": "r", "job": "nightly", "status": "failed", "message": "m"})
+    assert "notify: the webhook was not told" in caplog.text
 
 
 def test_a_held_warehouse_is_told(

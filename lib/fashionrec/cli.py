@@ -66,7 +66,8 @@ def run_job(
     status = 0
     try:
         settings = _settings(options)
-        outcome.notify = settings.notify
+        if options.is_run and not options.dry_run:
+            outcome.notify = settings.notify
         job(Context(settings, options, outcome))
     except BrokenPipeError:  # the reader of our output went away: | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -95,6 +96,7 @@ def _fail(outcome: Outcome, error: BaseException) -> int:
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the jobs that write to the warehouse."""
+    parser.set_defaults(is_run=True)
     parser.add_argument("--run-id", help="name of the run; given again, it is the same run")
     parser.add_argument(
         "--json",
@@ -131,7 +133,7 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"./spark-submit.sh {_name()}", description=description, allow_abbrev=False
     )
-    parser.set_defaults(run_id=None, json=False)
+    parser.set_defaults(is_run=False, dry_run=False, run_id=None, json=False)
     parser.add_argument("--config", action="append", default=[], type=Path, metavar="FILE")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--catalogue", metavar="PATH", help="folder with styles.csv and images")

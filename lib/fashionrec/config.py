@@ -41,7 +41,7 @@ _WITHOUT_RULES = "similar"
 _MOST_CHARACTERS = 1 << 20  # of a file of settings
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # no path has a null character
-_HOST = r"(?i)^([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]+)?$"  # no URL, and no pattern of hosts
+_HOST = r"(?i)^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?$"  # no URL, and no pattern of hosts
 
 
 def project_home() -> Path:

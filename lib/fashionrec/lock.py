@@ -110,7 +110,7 @@ def _try(path: Path, me: Holder, settings: LockSettings) -> Holder | None:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Look at the lock and change it in one step; the operating system ends this with a process."""
-    with path.with_name("_lock.guard").open("w") as guard:
+    with path.with_name(f"{WHOLE}.guard").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         yield
 

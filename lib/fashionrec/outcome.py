@@ -20,7 +20,8 @@ _MAPS = [column.name for column in RUNS.columns if column.type.startswith("MAP")
 class Outcome:
     """The record of a job's run once it has ended: a row of `runs`, or what takes its place.
 
-    `notify` is set as soon as the settings are known.
+    `notify` is set as soon as the settings are known, where the job is a run: a look-up that finds
+    nothing, or a dry run, is told to nobody.
     """
 
     def __init__(self, job: str, run_id: str | None) -> None:
