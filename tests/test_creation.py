@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from fashionrec import creation
 from fashionrec.errors import FashionrecError
-from fashionrec.read import existing_dataset
+from fashionrec.read import TableReader
 from fashionrec.store import Store
 from fashionrec.tables import RECOMMENDATIONS, RUNS
 
@@ -103,7 +103,7 @@ def test_a_newer_table_is_refused_by_writers_and_readers(store: Store, version: 
     with pytest.raises(FashionrecError, match=told):
         store.read(RUNS)
     with pytest.raises(FashionrecError, match=told):
-        existing_dataset(Path(store.warehouse), RUNS)
+        TableReader(store.warehouse).scan(RUNS, ["run_id"])
 
 
 def test_a_foreign_folder_is_refused_and_left_alone(spark: SparkSession, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from fashionrec.errors import FashionrecError
-from fashionrec.upkeep import UPKEEP
+from fashionrec.history import UPKEEP
 
 log = logging.getLogger(__name__)
 

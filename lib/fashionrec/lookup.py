@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fashionrec.errors import FashionrecError
-from fashionrec.read import rows_of
+from fashionrec.read import TableReader
 from fashionrec.tables import PRODUCTS, RECOMMENDATIONS
 
 SIMILAR = "similar"
@@ -22,16 +22,17 @@ def lookup(warehouse: Path, product_id: int) -> list[Row]:
     """
     if not 0 <= product_id < 1 << 63:  # no id of a catalogue, and no BIGINT
         raise FashionrecError(f"product {product_id} is not in the catalogue")
-    rows = rows_of(warehouse, RECOMMENDATIONS, product_id)
+    reader = TableReader(warehouse)
+    rows = reader.rows_of(RECOMMENDATIONS, product_id)
     if not rows:
-        raise FashionrecError(_why_not(warehouse, product_id))
+        raise FashionrecError(_why_not(reader, product_id))
     return sorted(
         rows.to_pylist(), key=lambda row: (row["list"] != SIMILAR, row["list"], row["rank"])
     )
 
 
-def _why_not(warehouse: Path, product_id: int) -> str:
-    products = rows_of(warehouse, PRODUCTS, product_id).to_pylist()
+def _why_not(reader: TableReader, product_id: int) -> str:
+    products = reader.rows_of(PRODUCTS, product_id).to_pylist()
     if not products:
         return f"product {product_id} is not in the catalogue"
     name = products[0]["product_display_name"]

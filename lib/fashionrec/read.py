@@ -1,4 +1,4 @@
-"""The tables without a JVM, through delta-rs: for lookups, notebooks, and where Spark is slow."""
+"""The tables without a JVM, through delta-rs: for look-ups, and where Spark is slow."""
 
 import json
 import os
@@ -8,14 +8,13 @@ from typing import Any
 
 import deltalake
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from fashionrec import tables
 from fashionrec.errors import FashionrecError, one_line
+from fashionrec.history import UPKEEP, last_change
 from fashionrec.tables import SCHEMA_VERSION, Table
-from fashionrec.upkeep import UPKEEP, last_change
 
 SCHEMA_PROPERTY = "fashionrec.schemaVersion"
 
@@ -33,6 +32,17 @@ class TableReader:
     def exists(self, table: Table) -> bool:
         """Say whether the table has been created."""
         return deltalake.DeltaTable.is_deltatable(self.path(table))
+
+    def require(self, table: Table) -> None:
+        """Refuse to go on without the table.
+
+        Raises:
+            FashionrecError: it is not there yet.
+        """
+        if not self.exists(table):
+            raise FashionrecError(
+                f"{self.path(table)}: there is no such table yet: run nightly first"
+            )
 
     def version(self, table: Table) -> int:
         """Return the version that last changed the table's rows, -1 where it does not exist.
@@ -90,6 +100,16 @@ class TableReader:
         except (OSError, deltalake.exceptions.DeltaError):
             return None  # its log or its files were cleaned up, or there never was such a version
 
+    def rows_of(self, table: Table, product_id: int) -> pa.Table:
+        """Return the rows of one product, reading only the files that may hold it.
+
+        Raises:
+            FashionrecError: the table is not there yet.
+        """
+        self.require(table)
+        columns = [name for name in table.names if name not in ("content", "embedding")]
+        return self.scan(table, columns, ds.field("product_id") == product_id).to_table()
+
     def arrow_schema(self, table: Table) -> pa.Schema:
         """Return the Arrow schema that the table's files have."""
         return pa.schema(self._snapshot(table).schema().to_arrow())
@@ -104,29 +124,6 @@ class TableReader:
 
     def _snapshot(self, table: Table) -> deltalake.DeltaTable:
         return open_table(self.path(table))
-
-
-def rows_of(warehouse: Path, table: Table, product_id: int) -> pa.Table:
-    """Return the rows of one product, reading only the files that may hold it.
-
-    Raises:
-        FashionrecError: the table is not there yet.
-    """
-    columns = [name for name in table.names if name not in ("content", "embedding")]
-    dataset = existing_dataset(warehouse, table)
-    return dataset.to_table(columns=columns, filter=pc.field("product_id") == product_id)
-
-
-def existing_dataset(warehouse: Path, table: Table) -> ds.Dataset:
-    """Return a table of a warehouse as it is now.
-
-    Raises:
-        FashionrecError: the table is not there yet.
-    """
-    path = str(warehouse / table.name)
-    if not deltalake.DeltaTable.is_deltatable(path):
-        raise FashionrecError(f"{path}: there is no such table yet: run nightly first")
-    return dataset_of(path)
 
 
 def open_table(path: str, version: int | None = None) -> deltalake.DeltaTable:

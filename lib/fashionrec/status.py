@@ -7,7 +7,7 @@ from typing import Any
 
 from fashionrec.errors import StaleError
 from fashionrec.lock import holders
-from fashionrec.read import existing_dataset
+from fashionrec.read import TableReader
 from fashionrec.settings import LockSettings
 from fashionrec.tables import RUNS
 
@@ -26,17 +26,19 @@ def last_runs(warehouse: Path, lock: LockSettings) -> list[Row]:
     Raises:
         FashionrecError: the warehouse has no record of runs.
     """
-    running = {row["run_id"] for row in _runs(warehouse) if row["status"] == "running"}
+    reader = TableReader(warehouse)
+    reader.require(RUNS)
+    running = {row["run_id"] for row in _runs(reader) if row["status"] == "running"}
     dead = running - {holder.run_id for holder in holders(warehouse, lock).values()}
-    rows = _runs(warehouse)  # once more: a run lets its lock go when its end is recorded
+    rows = _runs(reader)  # once more: a run lets its lock go when its end is recorded
     for row in rows:
         if row["status"] == "running" and row["run_id"] in dead:
             row |= {"status": "abandoned", "message": "killed before its end"}
     return sorted(rows, key=lambda row: row["started_at"], reverse=True)
 
 
-def _runs(warehouse: Path) -> list[Row]:
-    return list(existing_dataset(warehouse, RUNS).to_table(columns=_COLUMNS).to_pylist())
+def _runs(reader: TableReader) -> list[Row]:
+    return list(reader.scan(RUNS, _COLUMNS).to_table().to_pylist())
 
 
 def format_runs(runs: Sequence[Row]) -> str:

@@ -8,31 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, WriterProperties
 
+from fashionrec.history import UPKEEP
 from fashionrec.settings import MaintainSettings
 from fashionrec.tables import Table
 
-# Operations that leave the rows as they are.
-UPKEEP = {
-    "OPTIMIZE",
-    "VACUUM START",
-    "VACUUM END",
-    "SET TBLPROPERTIES",
-    "UNSET TBLPROPERTIES",
-    "ADD CONSTRAINT",
-    "DROP CONSTRAINT",
-    "UPGRADE PROTOCOL",
-}
-
 # A look-up of one product reads whole row groups.
 _ROWS_PER_GROUP = 16_384
-
-
-def last_change(delta: DeltaTable) -> dict[str, Any]:
-    """Return the commit that last changed rows; the oldest where the log has forgotten it."""
-    history = delta.history()
-    return next(
-        (commit for commit in history if commit.get("operation") not in UPKEEP), history[-1]
-    )
 
 
 def compact(

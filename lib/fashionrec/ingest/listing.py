@@ -117,8 +117,8 @@ def _file_entry(path: str, kind: str, child: os.DirEntry[str]) -> Entry:
     try:
         status = child.stat()
     except OSError as error:  # a link to nowhere, or gone since it was listed
-        problem = f"{CANNOT_READ}{error.strerror}"
-        return Entry(readable, kind, _id_of(path), 0, 0, problem=problem)
+        told = f"{CANNOT_READ}{error.strerror}"
+        return Entry(readable, kind, _id_of(path), 0, 0, problem=told)
     problem = None if S_ISREG(status.st_mode) else NOT_REGULAR
     if readable != path:
         problem = _NOT_UTF8

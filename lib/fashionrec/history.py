@@ -1,0 +1,25 @@
+"""What a Delta table's log says of its commits: which changed rows, and which were upkeep."""
+
+from typing import Any
+
+from deltalake import DeltaTable
+
+# Operations that leave the rows as they are.
+UPKEEP = {
+    "OPTIMIZE",
+    "VACUUM START",
+    "VACUUM END",
+    "SET TBLPROPERTIES",
+    "UNSET TBLPROPERTIES",
+    "ADD CONSTRAINT",
+    "DROP CONSTRAINT",
+    "UPGRADE PROTOCOL",
+}
+
+
+def last_change(delta: DeltaTable) -> dict[str, Any]:
+    """Return the commit that last changed rows; the oldest where the log has forgotten it."""
+    history = delta.history()
+    return next(
+        (commit for commit in history if commit.get("operation") not in UPKEEP), history[-1]
+    )
