@@ -3,13 +3,12 @@
 from fashionrec.cli import Context, add_run_options, run_job
 from fashionrec.maintain import maintain
 from fashionrec.runs import recorded
-from fashionrec.session import spark_session
-from fashionrec.store import Store
+from fashionrec.write import TableWriter
 
 
 def main(context: Context) -> None:
-    """Maintain the tables of the warehouse, due or not."""
-    store = Store(spark_session("maintain"), context.warehouse)
+    """Maintain the tables of the warehouse, due or not; no JVM is started."""
+    store = TableWriter(context.warehouse)
     with recorded(store, "maintain", **context.run_options) as run, run.step("maintain"):
         maintain(store, context.config.maintain, run)
 

@@ -9,10 +9,10 @@ import pyarrow.dataset as ds
 
 from fashionrec import tables
 from fashionrec.errors import FashionrecError, one_line
+from fashionrec.read import TableReader
 from fashionrec.rollback import published_nights
 from fashionrec.runs import Run, versions_written
 from fashionrec.settings import MaintainSettings
-from fashionrec.store import Store
 from fashionrec.tables import (
     EMBEDDINGS,
     NEIGHBOURS,
@@ -23,13 +23,14 @@ from fashionrec.tables import (
     Table,
 )
 from fashionrec.training.plan import pinned_versions
+from fashionrec.write import TableWriter
 
 log = logging.getLogger(__name__)
 
 STEP = "maintain"
 
 
-def maintain_if_due(store: Store, settings: MaintainSettings, run: Run) -> None:
+def maintain_if_due(store: TableWriter, settings: MaintainSettings, run: Run) -> None:
     """Maintain after a night that changed something; a failure is a warning of the run."""
     if not versions_written(store, run) or not is_due(store, settings):
         return
@@ -41,7 +42,7 @@ def maintain_if_due(store: Store, settings: MaintainSettings, run: Run) -> None:
         run.warn(STEP, one_line(error))
 
 
-def is_due(store: Store, settings: MaintainSettings, now: datetime | None = None) -> bool:
+def is_due(store: TableReader, settings: MaintainSettings, now: datetime | None = None) -> bool:
     """Say whether the last upkeep, or else the first run, was `every_days` ago."""
     runs = store.scan(RUNS, ["started_at", "seconds"]).to_table().to_pylist()
     done = [run["started_at"] for run in runs if STEP in dict(run["seconds"])]
@@ -49,7 +50,7 @@ def is_due(store: Store, settings: MaintainSettings, now: datetime | None = None
     return (now or datetime.now(UTC)) - since >= timedelta(days=settings.every_days)
 
 
-def maintain(store: Store, settings: MaintainSettings, run: Run) -> None:
+def maintain(store: TableWriter, settings: MaintainSettings, run: Run) -> None:
     """Bring every table in order, those that can be where one cannot.
 
     Raises:
@@ -68,7 +69,7 @@ def maintain(store: Store, settings: MaintainSettings, run: Run) -> None:
         raise FashionrecError("; ".join(failed))
 
 
-def _forget_runs(store: Store, settings: MaintainSettings) -> int:
+def _forget_runs(store: TableWriter, settings: MaintainSettings) -> int:
     oldest = datetime.now(UTC) - timedelta(days=settings.keep_runs_days)
     count = store.count(RUNS, ds.field("finished_at") < oldest)
     if count:
@@ -76,14 +77,16 @@ def _forget_runs(store: Store, settings: MaintainSettings) -> int:
     return count
 
 
-def _tidy(store: Store, table: Table, settings: MaintainSettings, pinned: set[int]) -> Counter[str]:
+def _tidy(
+    store: TableWriter, table: Table, settings: MaintainSettings, pinned: set[int]
+) -> Counter[str]:
     # The files of `training_set` are laid out for the processes of a training.
     replaced = 0 if table == TRAINING_SET else store.compact(table, settings)
     deleted = store.vacuum(table, settings.keep_hours, pinned)
     return Counter(files_compacted=replaced, files_deleted=deleted)
 
 
-def _pinned(store: Store) -> dict[Table, set[int]]:
+def _pinned(store: TableReader) -> dict[Table, set[int]]:
     """Return the versions that are needed however old they are.
 
     Those that lists were made from, to see what has changed since; what unfinished trainings read;

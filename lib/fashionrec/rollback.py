@@ -1,6 +1,7 @@
 """Putting an earlier published night back."""
 
 from fashionrec.errors import FashionrecError, UsageError
+from fashionrec.read import TableReader
 from fashionrec.store import Store
 from fashionrec.tables import HELD, RECOMMENDATIONS, RUNS
 
@@ -23,7 +24,7 @@ def roll_back(store: Store, to: str | None) -> str:
     return night
 
 
-def published_nights(store: Store) -> dict[str, int]:
+def published_nights(store: TableReader) -> dict[str, int]:
     """Return the version that each run left `recommendations` at, the oldest first."""
     columns = ["run_id", "job", "status", "started_at", "versions_written"]
     rows = store.scan(RUNS, columns).to_table().to_pylist()
@@ -34,7 +35,7 @@ def published_nights(store: Store) -> dict[str, int]:
     return {run_id: written[name] for run_id, written in versions if name in written}
 
 
-def _night_before(store: Store, nights: list[str]) -> str:
+def _night_before(store: TableReader, nights: list[str]) -> str:
     now = store.state(RECOMMENDATIONS).get(HELD, nights[-1] if nights else None)
     earlier = nights[: nights.index(now)] if now in nights else []
     if not earlier:

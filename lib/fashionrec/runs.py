@@ -14,9 +14,10 @@ import pyarrow.dataset as ds
 
 from fashionrec.errors import FashionrecError, one_line
 from fashionrec.lock import living, locked
+from fashionrec.read import TableReader
 from fashionrec.settings import LockSettings
-from fashionrec.store import Store
 from fashionrec.tables import RUNS
+from fashionrec.write import TableWriter
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def new_run_id() -> str:
 
 @contextmanager
 def recorded(
-    store: Store,
+    store: TableWriter,
     job: str,
     run_id: str | None = None,
     lock: LockSettings | None = None,
@@ -105,13 +106,15 @@ def recorded(
         ended(_write(store, run, "succeeded"))
 
 
-def _versions_before(store: Store, run_id: str) -> dict[str, int]:
+def _versions_before(store: TableReader, run_id: str) -> dict[str, int]:
     """Return the tables' versions when the run first began: a retry goes on with the same run."""
     first = store.scan(RUNS, ["versions_read"], ds.field("run_id") == run_id).to_table()
     return dict(first["versions_read"][0].as_py()) if len(first) else store.versions()
 
 
-def _abandon_the_dead(store: Store, lock: LockSettings, ended: Callable[[Row], object]) -> None:
+def _abandon_the_dead(
+    store: TableWriter, lock: LockSettings, ended: Callable[[Row], object]
+) -> None:
     """Give runs that are 'running', and yet hold no lock, their end."""
     running = {row["run_id"] for row in _running(store)}
     dead = running - living(Path(store.warehouse), lock)
@@ -123,12 +126,12 @@ def _abandon_the_dead(store: Store, lock: LockSettings, ended: Callable[[Row], o
             ended(row)
 
 
-def _running(store: Store) -> list[Row]:
+def _running(store: TableReader) -> list[Row]:
     where = ds.field("status") == "running"
     return list(store.scan(RUNS, RUNS.names, where).to_table().to_pylist())
 
 
-def versions_written(store: Store, run: Run) -> dict[str, int]:
+def versions_written(store: TableReader, run: Run) -> dict[str, int]:
     """Return the versions of the tables whose rows have changed since the run began; not `runs`."""
     return {
         name: version
@@ -137,7 +140,7 @@ def versions_written(store: Store, run: Run) -> dict[str, int]:
     }
 
 
-def _write(store: Store, run: Run, status: str, *errors: str) -> Row:
+def _write(store: TableWriter, run: Run, status: str, *errors: str) -> Row:
     row = {
         "run_id": run.run_id,
         "job": run.job,
