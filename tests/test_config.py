@@ -151,7 +151,7 @@ def test_a_setting_that_does_not_exist(override: str, message: str) -> None:
             (
                 f'fetch.allow_hosts=["a.example", "{host}"]',
                 "'fetch.allow_hosts.1': string should match pattern "
-                r"'(?i)^([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]+)?$', "
+                r"'(?i)^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?$', "
                 f"not '{host}'",
             )
             for host in ("http://a.example", "a.example/", "*.example", "", "me@a.example", "::1")

@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 
-from fashionrec.config import FetchSettings
 from fashionrec.errors import FetchError
 from fashionrec.fetch import fetch, post
+from fashionrec.settings import FetchSettings
 from fashionrec.urls import is_plain_host, is_public
 
 SETTINGS = FetchSettings(max_bytes=100_000, max_seconds=5, max_redirects=5, allow_hosts=[])

@@ -1,6 +1,7 @@
 """Settings: conf/default.toml, then each --config file, then each --set, checked as a whole.
 
-Values live in conf/default.toml alone, with their comments; the classes here give types and bounds.
+Values live in conf/default.toml alone, with their comments; `settings` and `model_settings` hold
+their types and bounds.
 """
 
 import difflib
@@ -9,27 +10,23 @@ import reprlib
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
-from pydantic import (
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from fashionrec.errors import UsageError
+from fashionrec.model_settings import EvaluateSettings, FinetuneSettings, PromoteSettings
 from fashionrec.settings import (
     AuditSettings,
-    EvaluateSettings,
-    Few,
-    FinetuneSettings,
+    EmbedSettings,
+    FetchSettings,
+    IngestSettings,
     LockSettings,
     MaintainSettings,
-    Many,
+    NeighbourSettings,
     NotifySettings,
-    PromoteSettings,
+    SampleSettings,
     Settings,
 )
 
@@ -41,102 +38,11 @@ _WITHOUT_RULES = "similar"
 _MOST_CHARACTERS = 1 << 20  # of a file of settings
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # no path has a null character
-_HOST = r"(?i)^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?$"  # no URL, and no pattern of hosts
 
 
 def project_home() -> Path:
     """Return the folder that relative paths of the configuration are below."""
     return Path(os.environ.get("FASHIONREC_HOME", ".")).resolve()
-
-
-class SampleSettings(Settings):
-    """[sample]: the catalogue that the project draws for itself."""
-
-    folder: str
-    products: int = Field(ge=60, le=1_000_000)
-    seed: int
-
-
-class IngestSettings(Settings):
-    """[ingest]: what of a catalogue is accepted."""
-
-    max_pixels: Many
-    max_bytes: Many
-    null_values: list[str]
-    max_removed_share: float = Field(ge=0, le=1)
-    fetch_links: bool
-
-
-class FetchSettings(Settings):
-    """[fetch]: what a URL may cost, and which hosts may be inside the own network."""
-
-    max_bytes: Many
-    max_seconds: float = Field(gt=0)
-    max_redirects: int = Field(ge=0, le=100)
-    allow_hosts: list[Annotated[str, Field(pattern=_HOST)]]
-
-
-class EmbedSettings(Settings):
-    """[embed]: how pictures become embeddings."""
-
-    device: Literal["auto", "cpu", "cuda"]
-    engine: Literal["auto", "openvino", "torch"]
-    batch_size: Few
-    commit_every: Many
-    keep_versions: int = Field(ge=0)
-
-
-Attribute = Literal[
-    "gender",
-    "master_category",
-    "sub_category",
-    "article_type",
-    "base_colour",
-    "season",
-    "year",
-    "usage",
-    "product_display_name",
-    "brand",
-    "age_group",
-    "fashion_type",
-]
-AttributeValue = Annotated[str, Field(pattern=f"^({'|'.join(get_args(Attribute))})=")]
-ListName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
-
-
-class ListSettings(Settings):
-    """[neighbours.lists.NAME]: the rules of a list."""
-
-    enabled: bool
-    match: list[Attribute]
-    universal: list[AttributeValue]
-    differ: list[Attribute]
-    exclude: list[AttributeValue]
-    at_most: int = Field(ge=0)
-    at_most_per: Attribute
-    min_similarity: float = Field(ge=-1, le=1)
-    max_similarity: float = Field(ge=-1, le=1)
-
-    @field_validator("universal")
-    @classmethod
-    def _is_of_a_matched_column(cls, values: list[str], info: ValidationInfo) -> list[str]:
-        for value in values:
-            column = value.partition("=")[0]
-            if column not in info.data.get("match", [column]):
-                raise ValueError(f"{column} must be in 'match' to have universal values")
-        return values
-
-
-class NeighbourSettings(Settings):
-    """[neighbours]: how many, in which portions, and by which rules."""
-
-    k: Few
-    reserve: int = Field(ge=0, le=100_000)
-    tile: Many
-    exact_up_to: int = Field(ge=0)
-    probes: Few
-    min_recall: float = Field(ge=0, le=1)
-    lists: dict[ListName, ListSettings]
 
 
 class Config(Settings):

@@ -22,8 +22,8 @@ from urllib3.connection import HTTPConnection
 from urllib3.response import HTTPResponse
 from urllib3.util import Url
 
-from fashionrec.config import FetchSettings
 from fashionrec.errors import FetchError, UnreachableError
+from fashionrec.settings import FetchSettings
 from fashionrec.urls import PORTS, checked_url, is_public
 
 _REDIRECTS = (301, 302, 303, 307, 308)

@@ -1,9 +1,9 @@
-"""Types and bounds of the settings by which models are trained and judged; see `config`."""
+"""Types and bounds of the settings of a night, section by section; see `config`."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 
@@ -13,79 +13,103 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-Head = Literal["gender", "base_colour"]
-_WEB = re.compile(r"(?i)https?://[^\s/?#@\\]+([/?][^\s\\]*)?")
-Share = Annotated[float, Field(ge=0, le=1)]
 # Bounds that no machine reaches: a slip of the keyboard is told at once, and not by a crash.
-Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 Few = Annotated[int, Field(gt=0, le=100_000)]
 Many = Annotated[int, Field(gt=0, le=1 << 40)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+_WEB = re.compile(r"(?i)https?://[^\s/?#@\\]+([/?][^\s\\]*)?")
+_HOST = r"(?i)^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?$"  # no URL, and no pattern of hosts
 
 
-class FinetuneSettings(Settings):
-    """[finetune]: the training set, the recipe, and where it runs."""
+class SampleSettings(Settings):
+    """[sample]: the catalogue that the project draws for itself."""
 
-    name: str = Field(pattern=r"^[\w.-]+$")
-    folder: str = Field(min_length=1)
-    start: str = Field(min_length=1)
-    architecture: str
-    size: list[Annotated[int, Field(gt=0, le=4096)]]
-    new_heads: bool
-    seed: Seed
-    min_images: Many
-    sample: int = Field(ge=0)
-    train_share: float = Field(gt=0, lt=1)
-    largest_types: int = Field(ge=0)
-    split: Literal["name", "random", "year"]
-    row_group: Few
-    shuffle_rows: Many
-    epochs: Few
-    batch_size: Few
-    learning_rate: float = Field(gt=0)
-    momentum: float = Field(ge=0, lt=1)
-    nesterov: bool
-    weight_decay: float = Field(ge=0)
-    schedule: Literal["step", "cosine"]
-    step_epochs: Few
-    step_factor: float = Field(gt=0, le=1)
-    warmup_epochs: float = Field(ge=0)
-    label_smoothing: float = Field(ge=0, lt=1)
-    ema_decay: float = Field(ge=0, lt=1)
-    heads: list[Head]
-    head_weight: float = Field(ge=0)
-    flip: Share
-    scale: list[Annotated[float, Field(gt=0)]] = Field(min_length=2, max_length=2)
-    shift: Share
-    amp: bool
-    channels_last: bool
+    folder: str
+    products: int = Field(ge=60, le=1_000_000)
+    seed: int
+
+
+class IngestSettings(Settings):
+    """[ingest]: what of a catalogue is accepted."""
+
+    max_pixels: Many
+    max_bytes: Many
+    null_values: list[str]
+    max_removed_share: Share
+    fetch_links: bool
+
+
+class FetchSettings(Settings):
+    """[fetch]: what a URL may cost, and which hosts may be inside the own network."""
+
+    max_bytes: Many
+    max_seconds: float = Field(gt=0)
+    max_redirects: int = Field(ge=0, le=100)
+    allow_hosts: list[Annotated[str, Field(pattern=_HOST)]]
+
+
+class EmbedSettings(Settings):
+    """[embed]: how pictures become embeddings."""
+
     device: Literal["auto", "cpu", "cuda"]
-    processes: int = Field(ge=0)
-    across_executors: bool
-    target_accuracy: Share
+    engine: Literal["auto", "openvino", "torch"]
+    batch_size: Few
+    commit_every: Many
+    keep_versions: int = Field(ge=0)
 
-    @field_validator("size")
+
+Attribute = Literal[
+    "gender",
+    "master_category",
+    "sub_category",
+    "article_type",
+    "base_colour",
+    "season",
+    "year",
+    "usage",
+    "product_display_name",
+    "brand",
+    "age_group",
+    "fashion_type",
+]
+AttributeValue = Annotated[str, Field(pattern=f"^({'|'.join(get_args(Attribute))})=")]
+ListName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+
+
+class ListSettings(Settings):
+    """[neighbours.lists.NAME]: the rules of a list."""
+
+    enabled: bool
+    match: list[Attribute]
+    universal: list[AttributeValue]
+    differ: list[Attribute]
+    exclude: list[AttributeValue]
+    at_most: int = Field(ge=0)
+    at_most_per: Attribute
+    min_similarity: float = Field(ge=-1, le=1)
+    max_similarity: float = Field(ge=-1, le=1)
+
+    @field_validator("universal")
     @classmethod
-    def _is_two_or_none(cls, size: list[int]) -> list[int]:
-        if len(size) not in (0, 2):
-            raise ValueError("give [height, width], or [] for the start model's")
-        return size
+    def _is_of_a_matched_column(cls, values: list[str], info: ValidationInfo) -> list[str]:
+        for value in values:
+            column = value.partition("=")[0]
+            if column not in info.data.get("match", [column]):
+                raise ValueError(f"{column} must be in 'match' to have universal values")
+        return values
 
 
-class EvaluateSettings(Settings):
-    """[evaluate]: how a model version is judged."""
+class NeighbourSettings(Settings):
+    """[neighbours]: how many, in which portions, and by which rules."""
 
-    folder: str = Field(min_length=1)
     k: Few
-    resamples: Few
-    seed: Seed
-    max_slice_gap: float = Field(ge=0, le=1)
-    min_slice: int = Field(ge=0)
-
-
-class PromoteSettings(Settings):
-    """[promote]: when a model version may become the current one."""
-
-    tolerance: float = Field(ge=0, le=1)
+    reserve: int = Field(ge=0, le=100_000)
+    tile: Many
+    exact_up_to: int = Field(ge=0)
+    probes: Few
+    min_recall: Share
+    lists: dict[ListName, ListSettings]
 
 
 class LockSettings(Settings):

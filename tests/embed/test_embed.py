@@ -12,13 +12,14 @@ import pytest
 from pyspark.sql import functions as F
 
 from conftest import ROOT, write_model
-from fashionrec.config import EmbedSettings, load
+from fashionrec.config import load
 from fashionrec.embed import embed as step
 from fashionrec.embed.decode import as_pixels
 from fashionrec.embed.model import load_model
 from fashionrec.embed.network import load_network
 from fashionrec.models import current_model
 from fashionrec.runs import recorded
+from fashionrec.settings import EmbedSettings
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, IMAGES, RUNS
 

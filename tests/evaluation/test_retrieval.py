@@ -16,7 +16,7 @@ from fashionrec.evaluation.retrieval import (
     relevant,
     size_buckets,
 )
-from fashionrec.settings import EvaluateSettings
+from fashionrec.model_settings import EvaluateSettings
 
 # Items 0 to 2 are of kind 0, items 3 and 4 of kind 1, item 5 alone in kind 2, item 6 of no kind.
 KIND = np.array([0, 0, 0, 1, 1, 2, -1])

@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from fashionrec.config import FetchSettings, load
+from fashionrec.config import load
 from fashionrec.errors import FetchError, UnreachableError
 from fashionrec.ingest import hosts
 from fashionrec.ingest.hosts import Hosts
+from fashionrec.settings import FetchSettings
 
 
 def closed_port() -> int:

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from fashionrec.config import ListSettings, load
+from fashionrec.config import load
 from fashionrec.neighbours import incremental
 from fashionrec.neighbours.items import prepare_items
 from fashionrec.neighbours.local import search_here
@@ -22,6 +22,7 @@ from fashionrec.neighbours.plans import (
     columns_needed,
     plan_lists,
 )
+from fashionrec.settings import ListSettings
 
 RAW = load().neighbours.lists["similar"]
 LISTS = {

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from fashionrec.benchmark.vectors import draw_vectors
-from fashionrec.config import ListSettings, load
+from fashionrec.config import load
 from fashionrec.errors import RefusedError
 from fashionrec.neighbours.inverted import InvertedLists, train_lists
 from fashionrec.neighbours.items import prepare_items
@@ -13,6 +13,7 @@ from fashionrec.neighbours.local import search_here
 from fashionrec.neighbours.plans import ENTRY, ListPlan, applied, as_entries, plan_lists
 from fashionrec.neighbours.recall import measure_recall, references, require_recall
 from fashionrec.neighbours.rules import no_pairs
+from fashionrec.settings import ListSettings
 
 DEFAULTS = load().neighbours
 COUNT = 4_000

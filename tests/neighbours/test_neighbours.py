@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from fashionrec.config import NeighbourSettings, load
+from fashionrec.config import load
 from fashionrec.errors import RefusedError
 from fashionrec.neighbours.exact import similarities
 from fashionrec.neighbours.neighbours import neighbours
 from fashionrec.runs import recorded
+from fashionrec.settings import NeighbourSettings
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS, RESERVES, RUNS
 

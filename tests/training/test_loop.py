@@ -19,7 +19,7 @@ from fashionrec.embed.model import load_model
 from fashionrec.embed.network import Normalise
 from fashionrec.embed.preprocessing import STUDY
 from fashionrec.errors import FashionrecError
-from fashionrec.settings import FinetuneSettings
+from fashionrec.model_settings import FinetuneSettings
 from fashionrec.training.checkpoint import Checkpoints
 from fashionrec.training.classifier import Blueprint, Classifier, model_state, new_classifier
 from fashionrec.training.examples import Batch, Example, batch_sizes, batches, shuffled

@@ -16,7 +16,7 @@ from fashionrec.config import load
 from fashionrec.embed.decode import as_pixels
 from fashionrec.embed.network import Normalise
 from fashionrec.embed.preprocessing import STUDY
-from fashionrec.settings import FinetuneSettings
+from fashionrec.model_settings import FinetuneSettings
 from fashionrec.training.examples import NO_LABEL
 from fashionrec.training.recipe import augmented, learning_rate, loss_of, sgd
 

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from fashionrec.config import load
 from fashionrec.errors import FashionrecError
-from fashionrec.settings import FinetuneSettings
+from fashionrec.model_settings import FinetuneSettings
 from fashionrec.store import Store
 from fashionrec.tables import IMAGES, PRODUCTS, TRAINING_SET
 from fashionrec.training.snapshot import snapshot

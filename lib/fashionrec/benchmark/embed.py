@@ -13,13 +13,14 @@ from fashionrec.benchmark.embed_parity import parity_of_reduced_decoding, parity
 from fashionrec.benchmark.pictures import pictures_of_size, usable_pictures
 from fashionrec.benchmark.report import Figures
 from fashionrec.cli import Context
-from fashionrec.config import EmbedSettings, project_home
+from fashionrec.config import project_home
 from fashionrec.embed.encoder import Program
 from fashionrec.embed.engines import choose_program
 from fashionrec.embed.model import Model, load_model
 from fashionrec.models import CURRENT, DEFAULT_MODEL
 from fashionrec.sample import ensure_catalogue
 from fashionrec.session import spark_session
+from fashionrec.settings import EmbedSettings
 
 Shape = tuple[int, int]  # width, height
 

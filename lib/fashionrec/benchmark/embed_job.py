@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from fashionrec.benchmark.report import Figures, peak_memory, seconds_of
-from fashionrec.config import EmbedSettings
 from fashionrec.embed.embed import embed
 from fashionrec.embed.model import Model
 from fashionrec.runs import recorded
 from fashionrec.session import with_properties
+from fashionrec.settings import EmbedSettings
 from fashionrec.store import Store
 from fashionrec.tables import IMAGES
 

@@ -4,13 +4,13 @@ import numpy as np
 
 from fashionrec.benchmark.report import Figures, Timings
 from fashionrec.benchmark.vectors import draw_vectors, keys_of
-from fashionrec.config import NeighbourSettings
 from fashionrec.neighbours.inverted import train_lists
 from fashionrec.neighbours.items import prepare_items
 from fashionrec.neighbours.local import search_here
 from fashionrec.neighbours.plans import as_entries, plan_lists
 from fashionrec.neighbours.recall import measure_recall, references
 from fashionrec.neighbours.rules import no_pairs
+from fashionrec.settings import NeighbourSettings
 
 
 def time_inverted(report: Timings, settings: NeighbourSettings, count: int, length: int) -> Figures:

@@ -16,7 +16,6 @@ from fashionrec.benchmark.inverted import time_inverted
 from fashionrec.benchmark.report import Figures, Timings
 from fashionrec.benchmark.vectors import Floats, draw_vectors, keys_of
 from fashionrec.cli import Context
-from fashionrec.config import NeighbourSettings
 from fashionrec.models import current_version
 from fashionrec.neighbours.items import prepare_items
 from fashionrec.neighbours.local import search_here
@@ -26,6 +25,7 @@ from fashionrec.neighbours.rules import no_pairs
 from fashionrec.neighbours.topk import self_top_k, top_k
 from fashionrec.runs import recorded
 from fashionrec.session import spark_session
+from fashionrec.settings import NeighbourSettings
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS
 

@@ -8,7 +8,6 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from fashionrec.config import EmbedSettings
 from fashionrec.embed.devices import executors_gpu
 from fashionrec.embed.engines import choose_program
 from fashionrec.embed.frames import Sent, send
@@ -18,6 +17,7 @@ from fashionrec.embed.writing import Target, written
 from fashionrec.progress import followed
 from fashionrec.runs import Run
 from fashionrec.session import with_properties
+from fashionrec.settings import EmbedSettings
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, IMAGES
 

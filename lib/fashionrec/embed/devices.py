@@ -3,10 +3,10 @@
 import torch
 from pyspark.sql import SparkSession
 
-from fashionrec.config import EmbedSettings
 from fashionrec.embed.engines import check_settings
 from fashionrec.embed.frames import assigned_gpu
 from fashionrec.embed.torch_engine import Precision, device_of, gpu_precision
+from fashionrec.settings import EmbedSettings
 
 
 def executors_gpu(spark: SparkSession) -> Precision | None:

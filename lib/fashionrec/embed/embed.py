@@ -5,7 +5,6 @@ import logging
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from fashionrec.config import EmbedSettings
 from fashionrec.embed import missing
 from fashionrec.embed.compute import compute_missing, engines_of
 from fashionrec.embed.model import Model
@@ -13,6 +12,7 @@ from fashionrec.errors import FashionrecError
 from fashionrec.models import versions_by_promotion
 from fashionrec.read import TableReader
 from fashionrec.runs import Run
+from fashionrec.settings import EmbedSettings
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, IMAGES
 

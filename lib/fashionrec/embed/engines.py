@@ -3,11 +3,11 @@
 import importlib.util
 from collections.abc import Callable
 
-from fashionrec.config import EmbedSettings
 from fashionrec.embed.encoder import Program
 from fashionrec.embed.model import Model
 from fashionrec.embed.torch_engine import Precision, TorchProgram, cpu_precision, gpu_precision
 from fashionrec.errors import FashionrecError
+from fashionrec.settings import EmbedSettings
 
 # Asks, where the network is going to run, for the precision of the GPU; None: there is none.
 FindGpu = Callable[[], Precision | None]

@@ -17,10 +17,10 @@ from fashionrec.evaluation.classification import Answers
 from fashionrec.evaluation.frames import colour_vectors
 from fashionrec.evaluation.judge import Catalogue, judge_answers, judge_lists, slices_below
 from fashionrec.evaluation.retrieval import random_lists
+from fashionrec.model_settings import EvaluateSettings
 from fashionrec.models import CURRENT, current_model
 from fashionrec.neighbours.lists import Ints
 from fashionrec.runs import Run
-from fashionrec.settings import EvaluateSettings
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
 from fashionrec.training.version import products_seen, table_version

@@ -29,8 +29,8 @@ from fashionrec.evaluation.retrieval import (
     relevant,
     size_buckets,
 )
+from fashionrec.model_settings import EvaluateSettings
 from fashionrec.neighbours.lists import Ints
-from fashionrec.settings import EvaluateSettings
 
 # When a neighbour is a good one: it has the product's value in all of these columns.
 RELEVANCE = {

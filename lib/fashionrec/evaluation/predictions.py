@@ -4,12 +4,12 @@ import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fashionrec.config import EmbedSettings
 from fashionrec.embed.engines import choose_program
 from fashionrec.embed.frames import encoded, send
 from fashionrec.embed.model import Model
 from fashionrec.errors import FashionrecError
 from fashionrec.evaluation.classification import Answers
+from fashionrec.settings import EmbedSettings
 
 
 def predictions(rows: DataFrame, model: Model, settings: EmbedSettings) -> Answers:

@@ -2,8 +2,8 @@
 
 from fashionrec.errors import RefusedError
 from fashionrec.evaluation.evaluate import Evaluation
+from fashionrec.model_settings import PromoteSettings
 from fashionrec.models import make_current
-from fashionrec.settings import PromoteSettings
 from fashionrec.store import Store
 
 

@@ -6,9 +6,9 @@ import pyarrow.dataset as ds
 from fashionrec.evaluation.arrays import catalogue_of
 from fashionrec.evaluation.judge import judge_lists, slices_below
 from fashionrec.lookup import SIMILAR
+from fashionrec.model_settings import EvaluateSettings
 from fashionrec.neighbours.lists import Ints
 from fashionrec.runs import Run
-from fashionrec.settings import EvaluateSettings
 from fashionrec.store import Store
 from fashionrec.tables import RECOMMENDATIONS
 

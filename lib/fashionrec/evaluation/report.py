@@ -13,8 +13,8 @@ from fashionrec.config import resolve
 from fashionrec.evaluation.classification import Answers, confusion
 from fashionrec.evaluation.evaluate import Evaluation
 from fashionrec.evaluation.plots import Captioned, confusion_matrix, lines, thumbnail
+from fashionrec.model_settings import EvaluateSettings
 from fashionrec.neighbours.lists import Ints
-from fashionrec.settings import EvaluateSettings
 from fashionrec.training.checkpoint import write_whole
 
 Contents = Callable[[Ints], dict[int, bytes]]

@@ -6,7 +6,6 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fashionrec.config import FetchSettings, IngestSettings
 from fashionrec.ingest import derive, frames, linked
 from fashionrec.ingest.links import read_needed
 from fashionrec.ingest.listing import (
@@ -20,6 +19,7 @@ from fashionrec.ingest.listing import (
 )
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import Header
+from fashionrec.settings import FetchSettings, IngestSettings
 
 _RULES = 1  # raise it when reading a file comes to mean something else: all are then read again
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fashionrec.config import IngestSettings
 from fashionrec.ingest.catalogue import checks_of
 from fashionrec.ingest.guards import refuse_loss
 from fashionrec.ingest.known import FileChanges, compare_files
@@ -12,6 +11,7 @@ from fashionrec.ingest.links import read_needed
 from fashionrec.ingest.listing import IMAGE, Entry, csv_entries, find_styles, list_catalogue
 from fashionrec.ingest.styles import BLANK, line_ranges, read_header, read_records
 from fashionrec.read import TableReader
+from fashionrec.settings import IngestSettings
 from fashionrec.tables import FILES, PRODUCTS
 
 

@@ -4,9 +4,9 @@ from collections import Counter
 from threading import Lock
 from urllib.parse import urlsplit
 
-from fashionrec.config import FetchSettings
 from fashionrec.errors import FetchError, UnreachableError
 from fashionrec.fetch import fetch
+from fashionrec.settings import FetchSettings
 
 _PATIENCE = 5  # failures of a host in a row, until it is left alone
 

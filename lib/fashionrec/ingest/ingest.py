@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pyspark.sql import functions as F
 
-from fashionrec.config import FetchSettings, IngestSettings
 from fashionrec.ingest import derive, frames
 from fashionrec.ingest.catalogue import Catalogue, Source, checks_of, read_catalogue
 from fashionrec.ingest.counts import (
@@ -21,6 +20,7 @@ from fashionrec.ingest.known import compare_files
 from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
 from fashionrec.ingest.styles import read_header
 from fashionrec.runs import Run
+from fashionrec.settings import FetchSettings, IngestSettings
 from fashionrec.store import Store
 from fashionrec.tables import FILES, PRODUCTS, REJECTS
 

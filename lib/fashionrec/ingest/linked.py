@@ -11,13 +11,13 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from fashionrec.config import FetchSettings
 from fashionrec.datafiles import Batches
 from fashionrec.ingest.examine import examine_link
 from fashionrec.ingest.frames import FINDINGS, arrow_schema, as_entry, rows_of
 from fashionrec.ingest.hosts import Hosts
 from fashionrec.ingest.links import Link
 from fashionrec.ingest.pictures import Limits
+from fashionrec.settings import FetchSettings
 
 _AT_ONCE = 8  # products whose links one task fetches at a time, and keeps in memory
 _KNOWN = ["path", "size", "mtime", "checks"]

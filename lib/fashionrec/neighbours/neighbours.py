@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from fashionrec.changes import Written
-from fashionrec.config import NeighbourSettings
 from fashionrec.neighbours.catalogue import export_catalogue
 from fashionrec.neighbours.executors import FOUND, search_lists
 from fashionrec.neighbours.inverted import train_lists
@@ -31,6 +30,7 @@ from fashionrec.neighbours.plans import (
 from fashionrec.neighbours.recall import measure_recall, references, require_recall
 from fashionrec.neighbours.state import State, is_large, read_before, read_products, state_of
 from fashionrec.runs import Run
+from fashionrec.settings import NeighbourSettings
 from fashionrec.store import Store
 from fashionrec.tables import NEIGHBOURS
 

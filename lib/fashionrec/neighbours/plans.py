@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fashionrec.config import ListSettings, NeighbourSettings
 from fashionrec.neighbours.incremental import Plan, fresh_products, merge, plan, whole
 from fashionrec.neighbours.items import no_floors
 from fashionrec.neighbours.lists import Ints, Pairs, ranked
 from fashionrec.neighbours.requests import Request
 from fashionrec.neighbours.rules import Rule, columns_of, compile_rule, encode
+from fashionrec.settings import ListSettings, NeighbourSettings
 
 # The columns of `neighbours` that lists differ by.
 ENTRY = ["list", "product_id", "rank", "neighbour_id", "similarity"]

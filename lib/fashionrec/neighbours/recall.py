@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fashionrec.config import NeighbourSettings
 from fashionrec.errors import RefusedError
 from fashionrec.neighbours.inverted import InvertedLists
 from fashionrec.neighbours.lists import Ints
 from fashionrec.neighbours.plans import ListPlan
 from fashionrec.neighbours.requests import Request
+from fashionrec.settings import NeighbourSettings
 
 _SAMPLE = 1_000
 _MEMBER = ["list", "product_id", "neighbour_id"]

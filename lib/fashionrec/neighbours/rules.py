@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fashionrec.config import ListSettings
 from fashionrec.neighbours.lists import Floats, Ints, Pairs, ranked
+from fashionrec.settings import ListSettings
 
 Bools = NDArray[np.bool_]
 

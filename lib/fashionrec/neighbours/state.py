@@ -6,10 +6,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fashionrec.config import NeighbourSettings
 from fashionrec.neighbours.catalogue import Versions, read_keys
 from fashionrec.neighbours.plans import columns_needed, enabled_lists
 from fashionrec.read import TableReader
+from fashionrec.settings import NeighbourSettings
 from fashionrec.tables import EMBEDDINGS, PRODUCTS
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fashionrec.config import SampleSettings
 from fashionrec.sample.faults import Catalogue, spoil
+from fashionrec.settings import SampleSettings
 
 __all__ = ["draw_catalogue", "ensure_catalogue"]
 

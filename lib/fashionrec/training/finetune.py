@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from fashionrec.config import Config
+from fashionrec.model_settings import FinetuneSettings
 from fashionrec.runs import Run
-from fashionrec.settings import FinetuneSettings
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
 from fashionrec.training.checkpoint import Checkpoints

@@ -9,7 +9,7 @@ from pyspark.ml.torch.distributor import TorchDistributor
 from pyspark.sql import SparkSession
 
 from fashionrec.errors import FashionrecError, UsageError
-from fashionrec.settings import FinetuneSettings
+from fashionrec.model_settings import FinetuneSettings
 from fashionrec.training.rank import FAILURE, Job, train_rank
 
 

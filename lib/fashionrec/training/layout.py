@@ -7,7 +7,7 @@ only where row groups are even.
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from fashionrec.settings import FinetuneSettings
+from fashionrec.model_settings import FinetuneSettings
 from fashionrec.tables import TRAINING_SET
 
 # Candidates per partition: enough that each one is hit, to all practical certainty.

@@ -11,8 +11,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from fashionrec.model_settings import FinetuneSettings
 from fashionrec.pace import SECONDS_BETWEEN_LINES, progress_line
-from fashionrec.settings import FinetuneSettings
 from fashionrec.training.checkpoint import Checkpoints, Progress
 from fashionrec.training.classifier import Classifier
 from fashionrec.training.examples import Batch

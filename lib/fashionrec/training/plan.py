@@ -11,8 +11,8 @@ from fashionrec.config import project_home
 from fashionrec.embed.model import HEADS, Model, load_model
 from fashionrec.embed.preprocessing import STUDY, Preprocessing
 from fashionrec.errors import FashionrecError, UsageError
+from fashionrec.model_settings import FinetuneSettings
 from fashionrec.models import CURRENT, current_model
-from fashionrec.settings import FinetuneSettings
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
 from fashionrec.training.checkpoint import Checkpoints, write_tensors, write_whole

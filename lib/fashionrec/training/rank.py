@@ -15,7 +15,7 @@ import torch.distributed as dist
 from fashionrec.embed.decode import Pixels, as_pixels
 from fashionrec.embed.torch_engine import cpu_precision, gpu_precision
 from fashionrec.errors import FashionrecError
-from fashionrec.settings import FinetuneSettings
+from fashionrec.model_settings import FinetuneSettings
 from fashionrec.training.checkpoint import Checkpoints, Tensors, read_tensors
 from fashionrec.training.classifier import Blueprint, Classifier
 from fashionrec.training.examples import Batch, batch_sizes, batches, shuffled

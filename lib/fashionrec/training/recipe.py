@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fashionrec.settings import FinetuneSettings
+from fashionrec.model_settings import FinetuneSettings
 from fashionrec.training.classifier import ARTICLE_TYPE
 from fashionrec.training.examples import NO_LABEL
 

@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fashionrec.config import Config, EmbedSettings, project_home, resolve
+from fashionrec.config import Config, project_home, resolve
 from fashionrec.embed.model import Model
 from fashionrec.evaluation.classification import (
     Answers,
@@ -26,6 +26,7 @@ from fashionrec.evaluation.classification import (
 from fashionrec.evaluation.plots import Captioned, confusion_matrix, gallery, training_curves
 from fashionrec.evaluation.predictions import predictions
 from fashionrec.runs import Run
+from fashionrec.settings import EmbedSettings
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
 from fashionrec.training.card import readme

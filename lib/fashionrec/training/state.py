@@ -5,7 +5,7 @@ from typing import Any, cast
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from fashionrec.settings import FinetuneSettings
+from fashionrec.model_settings import FinetuneSettings
 from fashionrec.training.checkpoint import Tensors
 from fashionrec.training.classifier import Classifier
 from fashionrec.training.recipe import sgd

@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from fashionrec.errors import FashionrecError
-from fashionrec.settings import FinetuneSettings
+from fashionrec.model_settings import FinetuneSettings
 from fashionrec.store import Store
 from fashionrec.tables import IMAGES, PRODUCTS, TRAINING_SET
 from fashionrec.training.layout import in_portions, with_portion
