@@ -7,7 +7,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from fashionrec.audits import RULES, Night, audit
+from fashionrec.audit_rules import RULES, Night
+from fashionrec.audits import audit
 from fashionrec.config import load
 
 SETTINGS = load().audits

@@ -7,7 +7,8 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fashionrec.audits import Broken, Night, audit
+from fashionrec.audit_rules import Night
+from fashionrec.audits import Broken, audit
 from fashionrec.config import Config
 from fashionrec.errors import RefusedError
 from fashionrec.read import TableReader
