@@ -11,9 +11,10 @@ from tars import TARS
 
 from fashionrec.config import load
 from fashionrec.errors import FashionrecError
+from fashionrec.ingest.entries import Entry
 from fashionrec.ingest.examine import Finding, examine_entry
 from fashionrec.ingest.links import read_needed
-from fashionrec.ingest.listing import Entry, csv_entries, find_styles, list_catalogue
+from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import Record, line_ranges, read_header, read_records
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashionrec.errors import FashionrecError
+from fashionrec.ingest.entries import Entry
 from fashionrec.ingest.links import Link, known_entry, read_links, read_needed
-from fashionrec.ingest.listing import Entry
 
 NO_ID = "the file's name is no product id"
 OUTSIDE = "the link leads out of the catalogue's folder"

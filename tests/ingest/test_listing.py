@@ -19,15 +19,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fashionrec.errors import FashionrecError
+from fashionrec.ingest.entries import DETAILS, IMAGE, Entry, read_content
 from fashionrec.ingest.examine import Finding, examine_entry
-from fashionrec.ingest.listing import (
-    DETAILS,
-    IMAGE,
-    Entry,
-    find_styles,
-    list_catalogue,
-    read_content,
-)
+from fashionrec.ingest.listing import find_styles, list_catalogue
 from fashionrec.ingest.pictures import Limits
 
 LIMITS = Limits(max_pixels=1_000_000, max_bytes=100_000)

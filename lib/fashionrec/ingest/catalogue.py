@@ -7,16 +7,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fashionrec.ingest import derive, frames, linked
+from fashionrec.ingest.entries import CANNOT_READ, DETAILS, IMAGE, LINK, LINKS, STYLES
 from fashionrec.ingest.links import read_needed
-from fashionrec.ingest.listing import (
-    CANNOT_READ,
-    DETAILS,
-    IMAGE,
-    LINK,
-    LINKS,
-    STYLES,
-    find_styles,
-)
+from fashionrec.ingest.listing import find_styles
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import Header
 from fashionrec.settings import FetchSettings, IngestSettings

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from fashionrec.ingest.details import UNREADABLE
-from fashionrec.ingest.listing import DETAILS, IMAGE, LINK, LINKS
+from fashionrec.ingest.entries import DETAILS, IMAGE, LINK, LINKS
 from fashionrec.ingest.styles import BLANK, COLUMNS
 from fashionrec.tables import DETAILS as DETAIL_COLUMNS
 from fashionrec.tables import IMAGES, PRODUCTS, REJECTS

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fashionrec.errors import FetchError
 from fashionrec.ingest.details import examine_details
+from fashionrec.ingest.entries import CANNOT_READ, DETAILS, LINKS, STYLES, Entry, read_content
 from fashionrec.ingest.links import is_url
-from fashionrec.ingest.listing import CANNOT_READ, DETAILS, LINKS, STYLES, Entry, read_content
 from fashionrec.ingest.pictures import Limits, UnusableError, examine_picture
 
 

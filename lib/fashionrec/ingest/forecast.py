@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashionrec.ingest.catalogue import checks_of
+from fashionrec.ingest.entries import IMAGE, Entry
 from fashionrec.ingest.guards import refuse_loss
 from fashionrec.ingest.known import FileChanges, compare_files
 from fashionrec.ingest.links import read_needed
-from fashionrec.ingest.listing import IMAGE, Entry, csv_entries, find_styles, list_catalogue
+from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
 from fashionrec.ingest.styles import BLANK, line_ranges, read_header, read_records
 from fashionrec.read import TableReader
 from fashionrec.settings import IngestSettings

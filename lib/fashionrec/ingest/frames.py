@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from fashionrec.datafiles import Batches
+from fashionrec.ingest.entries import Entry
 from fashionrec.ingest.examine import examine_entry
-from fashionrec.ingest.listing import Entry
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import COLUMNS, Header, LineRange, Record, line_ranges, read_records
 from fashionrec.tables import PRODUCTS

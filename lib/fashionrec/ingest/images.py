@@ -15,8 +15,8 @@ from fashionrec.datafiles import BYTES_PER_FILE, Batches
 from fashionrec.errors import FashionrecError
 from fashionrec.ingest import derive
 from fashionrec.ingest.catalogue import Catalogue
+from fashionrec.ingest.entries import IMAGE, Entry, read_content
 from fashionrec.ingest.links import is_url
-from fashionrec.ingest.listing import IMAGE, Entry, read_content
 from fashionrec.store import Store
 from fashionrec.tables import IMAGES
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from fashionrec.ingest.entries import CANNOT_READ, LINK, Entry
 from fashionrec.ingest.links import known_entry
-from fashionrec.ingest.listing import CANNOT_READ, LINK, Entry
 from fashionrec.read import TableReader
 from fashionrec.tables import FILES
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 
-from fashionrec.ingest.listing import LINK, LINKS, NOT_REGULAR, Entry
+from fashionrec.ingest.entries import LINK, LINKS, NOT_REGULAR, Entry
 from fashionrec.ingest.styles import (
     Header,
     as_product_id,

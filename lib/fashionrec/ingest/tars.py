@@ -1,0 +1,86 @@
+"""The members of a tar shard, from its headers alone: nothing is unpacked."""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from fashionrec.ingest.entries import IMAGE, NOT_REGULAR, Entry, id_of
+
+_MAX_SIZE = 1 << 60
+_MOST_BETWEEN = 16 << 20  # bytes of headers before a member, or of padding behind the last one
+
+
+def list_tar(folder: Path, shard: Entry) -> Iterator[Entry]:
+    """List a shard from its headers; damage and what lies beyond it are one entry, a problem."""
+    seen: set[str] = set()
+    try:
+        with (
+            _Shard(io.FileIO(folder / shard.path)) as file,
+            tarfile.open(fileobj=file, mode="r:", errors="backslashreplace") as tar,
+        ):
+            for member in _members(tar, file):
+                if not member.isdir():
+                    path = _unique(f"{shard.path}!{member.name}", seen)
+                    yield _member_entry(shard.path, path, member, shard.mtime)
+            _check_end(tar, file)
+    except Exception as error:  # tarfile raises whatever its parser stumbles on
+        problem = f"damaged tar: {error or type(error).__name__}"
+        yield replace(shard, product_id=None, problem=problem)
+
+
+class _Shard(io.BufferedReader):
+    """A tar whose headers cannot fill the memory: tarfile reads whole what they announce."""
+
+    left = _MOST_BETWEEN
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= size or 0
+        if self.left < 0:
+            raise tarfile.ReadError(f"more than {_MOST_BETWEEN:,} bytes that are no member's")
+        return super().read(size)
+
+
+def _members(tar: tarfile.TarFile, file: _Shard) -> Iterator[tarfile.TarInfo]:
+    """Return the members in order, keeping none; a header must not lead back or out of bounds."""
+    offset = -1
+    while member := tar.next():
+        file.left = _MOST_BETWEEN
+        tar.members.clear()  # type: ignore[attr-defined]
+        if not (0 <= member.size <= _MAX_SIZE and offset < tar.offset):
+            raise tarfile.ReadError(f"{member.name} has an impossible size")
+        offset = tar.offset
+        yield member
+
+
+def _unique(path: str, seen: set[str]) -> str:
+    """Number a name that the tar holds again."""
+    name, occurrence = path, 1
+    while path in seen:
+        occurrence += 1
+        path = f"{name}#{occurrence}"
+    seen.add(path)
+    return path
+
+
+def _check_end(tar: tarfile.TarFile, file: _Shard) -> None:
+    """Raise where anything but zeros follows the last member: tarfile stops there silently."""
+    file.seek(tar.offset)
+    while block := file.read(1 << 16):
+        if block.strip(b"\0"):
+            raise tarfile.ReadError(f"more than zeros after byte {tar.offset:,}")
+
+
+def _member_entry(shard: str, path: str, member: tarfile.TarInfo, mtime: int) -> Entry:
+    problem = None if member.isreg() and not member.issparse() else NOT_REGULAR
+    return Entry(
+        path=path,
+        kind=IMAGE,
+        product_id=id_of(member.name),
+        size=member.size,
+        mtime=mtime,
+        archive=shard,
+        offset=member.offset_data,
+        problem=problem,
+    )
