@@ -31,6 +31,7 @@ NUMERICAL = [
     "evaluation/plots",
     "evaluation/retrieval",
     "fetch",
+    "ingest/csv_lines",
     "ingest/details",
     "ingest/entries",
     "ingest/examine",

@@ -11,12 +11,13 @@ from tars import TARS
 
 from fashionrec.config import load
 from fashionrec.errors import FashionrecError
+from fashionrec.ingest.csv_lines import line_ranges, read_header
 from fashionrec.ingest.entries import Entry
 from fashionrec.ingest.examine import Finding, examine_entry
 from fashionrec.ingest.links import read_needed
 from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
 from fashionrec.ingest.pictures import Limits
-from fashionrec.ingest.styles import Record, line_ranges, read_header, read_records
+from fashionrec.ingest.styles import COLUMNS, Record, read_records
 
 GOOD = b"1,Men,Apparel,Topwear,Shirts,Blue,Fall,2012,Casual,name"
 SETTINGS = load().ingest
@@ -38,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 def records_of(folder: Path) -> list[Record]:
     path = find_styles(folder)
-    head = read_header(path)
+    head = read_header(path, COLUMNS)
     ranges = line_ranges(path)
     return [r for lines in ranges for r in read_records(path, head, lines, SETTINGS.null_values)]
 

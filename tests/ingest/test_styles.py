@@ -9,18 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashionrec.errors import FashionrecError
+from fashionrec.ingest.csv_lines import Header, LineRange, line_ranges, read_header
 from fashionrec.ingest.styles import (
     BLANK,
     COLUMNS,
     NAME,
     Cell,
-    Header,
-    LineRange,
     Record,
     as_product_id,
-    line_ranges,
+    extra_columns,
     parse_line,
-    read_header,
     read_records,
 )
 
@@ -77,7 +75,7 @@ def written(tmp_path: Path, content: bytes) -> Path:
 
 
 def records_of(path: Path, size: int = 1 << 24) -> list[Record]:
-    header = read_header(path)
+    header = read_header(path, COLUMNS)
     ranges = line_ranges(path, size)
     return [record for lines in ranges for record in read_records(path, header, lines, ["NA"])]
 
@@ -280,7 +278,7 @@ def test_extra_and_reordered_columns(tmp_path: Path) -> None:
     cells = CELLS | {"rating": "4", "": "", "productDisplayName": "Shirt, Blue"}
     content = f"{','.join(columns)}\n{','.join(cells[column] for column in columns)}\n"
     path = written(tmp_path, content.encode())
-    assert read_header(path).extra == ["rating", "", "rating"]
+    assert extra_columns(read_header(path, COLUMNS)) == ["rating", "", "rating"]
     (record,) = records_of(path)
     assert record.values == VALUES | {"product_display_name": "Shirt, Blue"}
 
@@ -301,9 +299,9 @@ def test_extra_and_reordered_columns(tmp_path: Path) -> None:
 def test_the_header_is_the_first_line_that_is_not_blank(
     tmp_path: Path, content: str, line: int
 ) -> None:
-    header = read_header(written(tmp_path, content.encode()))
+    header = read_header(written(tmp_path, content.encode()), COLUMNS)
     assert header == Header(line, tuple(COLUMNS))
-    assert header.extra == []
+    assert extra_columns(header) == []
 
 
 ALL = ", ".join(COLUMNS)
@@ -331,17 +329,17 @@ ALL = ", ".join(COLUMNS)
 def test_a_header_that_cannot_do_is_an_error(tmp_path: Path, content: bytes, message: str) -> None:
     path = written(tmp_path, content)
     with pytest.raises(FashionrecError) as raised:
-        read_header(path)
+        read_header(path, COLUMNS)
     assert str(raised.value) == f"{path}: {message}"
 
 
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     missing = tmp_path / "none.csv"
     with pytest.raises(FashionrecError) as raised:
-        read_header(missing)
+        read_header(missing, COLUMNS)
     assert str(raised.value) == f"{missing}: cannot be read (No such file or directory)"
     with pytest.raises(FashionrecError) as raised:
-        read_header(tmp_path)
+        read_header(tmp_path, COLUMNS)
     assert str(raised.value) == f"{tmp_path}: cannot be read (Is a directory)"
 
 

@@ -7,11 +7,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fashionrec.ingest import derive, frames, linked
+from fashionrec.ingest.csv_lines import Header
 from fashionrec.ingest.entries import CANNOT_READ, DETAILS, IMAGE, LINK, LINKS, STYLES
 from fashionrec.ingest.links import read_needed
 from fashionrec.ingest.listing import find_styles
 from fashionrec.ingest.pictures import Limits
-from fashionrec.ingest.styles import Header
 from fashionrec.settings import FetchSettings, IngestSettings
 
 _RULES = 1  # raise it when reading a file comes to mean something else: all are then read again

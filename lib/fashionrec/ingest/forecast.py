@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashionrec.ingest.catalogue import checks_of
+from fashionrec.ingest.csv_lines import line_ranges, read_header
 from fashionrec.ingest.entries import IMAGE, Entry
 from fashionrec.ingest.guards import refuse_loss
 from fashionrec.ingest.known import FileChanges, compare_files
 from fashionrec.ingest.links import read_needed
 from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
-from fashionrec.ingest.styles import BLANK, line_ranges, read_header, read_records
+from fashionrec.ingest.styles import BLANK, COLUMNS, read_records
 from fashionrec.read import TableReader
 from fashionrec.settings import IngestSettings
 from fashionrec.tables import FILES, PRODUCTS
@@ -82,7 +83,7 @@ def forecast_ingest(
 def _products(folder: Path, settings: IngestSettings) -> tuple[int, set[int]]:
     """Return the number of lines that are not blank, and the ids of the products in them."""
     styles = find_styles(folder)
-    header, lines, ids = read_header(styles), 0, set()
+    header, lines, ids = read_header(styles, COLUMNS), 0, set()
     for part in line_ranges(styles):
         for record in read_records(styles, header, part, settings.null_values):
             lines += record.reason != BLANK

@@ -11,10 +11,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from fashionrec.datafiles import Batches
+from fashionrec.ingest.csv_lines import Header, LineRange, line_ranges
 from fashionrec.ingest.entries import Entry
 from fashionrec.ingest.examine import examine_entry
 from fashionrec.ingest.pictures import Limits
-from fashionrec.ingest.styles import COLUMNS, Header, LineRange, Record, line_ranges, read_records
+from fashionrec.ingest.styles import COLUMNS, Record, read_records
 from fashionrec.tables import PRODUCTS
 
 _STYLES = {c.name: c.type for c in PRODUCTS.columns if c.name in COLUMNS.values()}

@@ -14,11 +14,12 @@ from fashionrec.ingest.counts import (
     link_counts,
     picture_counts,
 )
+from fashionrec.ingest.csv_lines import read_header
 from fashionrec.ingest.guards import check_removal
 from fashionrec.ingest.images import Reader, write_images
 from fashionrec.ingest.known import compare_files
 from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
-from fashionrec.ingest.styles import read_header
+from fashionrec.ingest.styles import COLUMNS, extra_columns
 from fashionrec.runs import Run
 from fashionrec.settings import FetchSettings, IngestSettings
 from fashionrec.store import Store
@@ -49,7 +50,7 @@ def ingest(
         FashionrecError: styles.csv or images.csv lacks a needed column; nothing was written.
         RefusedError: too much of the catalogue is gone, and not `allow_removal`; likewise.
     """
-    header = read_header(find_styles(folder))
+    header = read_header(find_styles(folder), COLUMNS)
     checks = checks_of(settings)
     entries = [*csv_entries(folder), *list_catalogue(folder)]
     last = store.state(FILES)
@@ -61,12 +62,13 @@ def ingest(
     source = Source(folder, header, known, settings, fetching)
     catalogue = read_catalogue(source, frames.entries_of(store.spark, entries, checks))
     counts = line_counts(catalogue.lines) | picture_counts(catalogue.pictures)
-    counts["ignored_columns"] = len(header.extra)
+    extra = extra_columns(header)
+    counts["ignored_columns"] = len(extra)
     check_conservation(counts)
     if not allow_removal:
         check_removal(store, catalogue.lines, catalogue.pictures, settings.max_removed_share)
-    if header.extra:
-        log.info("ingest: styles.csv has columns of no use: %s", ", ".join(header.extra))
+    if extra:
+        log.info("ingest: styles.csv has columns of no use: %s", ", ".join(extra))
     fetched = link_counts(catalogue.fetched)  # a write of `files` would make Spark fetch anew
     written = _write(store, folder, settings, catalogue, run.run_id, counts)
     catalogue.unpersist()

@@ -10,15 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 
+from fashionrec.ingest.csv_lines import Header, decode, numbered_lines, read_header, split_fields
 from fashionrec.ingest.entries import LINK, LINKS, NOT_REGULAR, Entry
-from fashionrec.ingest.styles import (
-    Header,
-    as_product_id,
-    decode,
-    numbered_lines,
-    read_header,
-    split_fields,
-)
+from fashionrec.ingest.styles import as_product_id
 
 _COLUMNS = ("filename", "link")
 _LONGEST_PATH = 4096  # Linux' own limit; resolving a much longer one takes hours
