@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from fashionrec.errors import FashionrecError
 from fashionrec.read import TableReader
-from fashionrec.tables import PRODUCTS, RECOMMENDATIONS
+from fashionrec.tables import PRODUCTS, RECOMMENDATIONS, Row
 
 SIMILAR = "similar"
-
-Row = dict[str, Any]
 
 
 def lookup(warehouse: Path, product_id: int) -> list[Row]:

@@ -3,16 +3,13 @@
 import json
 import logging
 import socket
-from typing import Any
 
 from fashionrec.errors import FetchError
 from fashionrec.fetch import post
 from fashionrec.settings import NotifySettings
-from fashionrec.tables import RUNS
+from fashionrec.tables import RUNS, Row
 
 log = logging.getLogger(__name__)
-
-Row = dict[str, Any]
 
 _MAPS = [column.name for column in RUNS.columns if column.type.startswith("MAP")]
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow.dataset as ds
 
@@ -16,12 +15,10 @@ from fashionrec.errors import FashionrecError, one_line
 from fashionrec.lock import living, locked
 from fashionrec.read import TableReader
 from fashionrec.settings import LockSettings
-from fashionrec.tables import RUNS
+from fashionrec.tables import ABANDONED, RUNS, Row
 from fashionrec.write import TableWriter
 
 log = logging.getLogger(__name__)
-
-Row = dict[str, Any]
 
 
 @dataclass
@@ -121,7 +118,7 @@ def _abandon_the_dead(
     for row in _running(store):  # once more: a run lets its lock go when its end is recorded
         if row["run_id"] in dead:
             log.warning("run %s of %s was killed: it is abandoned", row["run_id"], row["job"])
-            row |= {"status": "abandoned", "message": "killed before its end"}
+            row |= ABANDONED
             store.put(RUNS, row)
             ended(row)
 

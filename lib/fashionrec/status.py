@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from fashionrec.errors import StaleError
 from fashionrec.lock import holders
 from fashionrec.read import TableReader
 from fashionrec.settings import LockSettings
-from fashionrec.tables import RUNS
-
-Row = dict[str, Any]
+from fashionrec.tables import ABANDONED, RUNS, Row
 
 _PUBLISHES = ("nightly", "publish")
 _COLUMNS = ["run_id", "job", "status", "started_at", "finished_at", "message"]
@@ -33,7 +30,7 @@ def last_runs(warehouse: Path, lock: LockSettings) -> list[Row]:
     rows = _runs(reader)  # once more: a run lets its lock go when its end is recorded
     for row in rows:
         if row["status"] == "running" and row["run_id"] in dead:
-            row |= {"status": "abandoned", "message": "killed before its end"}
+            row |= ABANDONED
     return sorted(rows, key=lambda row: row["started_at"], reverse=True)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from fashionrec.lookup import Row, format_neighbours, lookup
+from fashionrec.lookup import format_neighbours, lookup
 from fashionrec.runs import Run
 from fashionrec.store import Store
-from fashionrec.tables import RECOMMENDATIONS, REJECTS
+from fashionrec.tables import RECOMMENDATIONS, REJECTS, Row
 
 
 def print_summary(store: Store, run: Run, catalogue: Path) -> None:

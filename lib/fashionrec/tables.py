@@ -4,6 +4,9 @@ Types are Spark SQL's. README.md explains the tables; `store` creates them from 
 """
 
 from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]  # of a table, on the driver
 
 # Each table records it; it grows with a change that earlier versions of the package must not touch.
 SCHEMA_VERSION = 1
@@ -220,6 +223,9 @@ RUNS = Table(
     message          STRING     why it failed or was refused, what it warns of, what embed ran on
     """),
 )
+
+# What becomes of the record of a run that is 'running' and holds nothing.
+ABANDONED = {"status": "abandoned", "message": "killed before its end"}
 
 TRAINING_SET = Table(
     "training_set",

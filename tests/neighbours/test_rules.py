@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from fashionrec.config import load
 from fashionrec.neighbours.cells import cut
 from fashionrec.neighbours.exact import similarities
-from fashionrec.neighbours.items import Ints, no_floors, prepare_items
-from fashionrec.neighbours.lowering import Floats
+from fashionrec.neighbours.items import no_floors, prepare_items
+from fashionrec.neighbours.lists import Floats, Ints
 from fashionrec.neighbours.ruled import search, tiles
 from fashionrec.neighbours.rules import Rule, compile_rule, encode, joined
 from fashionrec.settings import ListSettings

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from fashionrec.neighbours import topk
 from fashionrec.neighbours.certificate import Bounds, bounds_of
 from fashionrec.neighbours.exact import brute_force, similarities
-from fashionrec.neighbours.items import Ints, Items, Precision, prepare_items
-from fashionrec.neighbours.lists import TopK
-from fashionrec.neighbours.lowering import Floats, lower
+from fashionrec.neighbours.items import Items, Precision, prepare_items
+from fashionrec.neighbours.lists import Floats, Ints, TopK
+from fashionrec.neighbours.lowering import lower
 from fashionrec.neighbours.topk import lower_items, lower_queries, self_top_k, top_k
 
 PRECISIONS: list[Precision] = ["bf16", "fp32"]

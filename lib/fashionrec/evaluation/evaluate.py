@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow.dataset as ds
-from numpy.typing import NDArray
 
 from fashionrec.config import Config, project_home
 from fashionrec.embed.embed import embed
@@ -15,7 +14,7 @@ from fashionrec.errors import FashionrecError
 from fashionrec.evaluation.arrays import answers_of, catalogue_of, lists_by, vectors_of
 from fashionrec.evaluation.classification import Answers
 from fashionrec.evaluation.frames import colour_vectors
-from fashionrec.evaluation.judge import Catalogue, judge_answers, judge_lists, slices_below
+from fashionrec.evaluation.judge import Catalogue, Mask, judge_answers, judge_lists, slices_below
 from fashionrec.evaluation.retrieval import random_lists
 from fashionrec.model_settings import EvaluateSettings
 from fashionrec.models import CURRENT, current_model
@@ -24,8 +23,6 @@ from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
 from fashionrec.training.version import products_seen, table_version
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fashionrec.neighbours.items import Ints, Items, Queries
-from fashionrec.neighbours.lists import Pairs, TopK, listed, ranked
-from fashionrec.neighbours.lowering import Floats
+from fashionrec.neighbours.items import Items, Queries
+from fashionrec.neighbours.lists import Floats, Ints, Pairs, TopK, listed, ranked
 
 # Sixteen pairs of 2,048 float64 stay in a second-level cache.
 _PAIRS = 16

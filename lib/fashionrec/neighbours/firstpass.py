@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from fashionrec.neighbours.certificate import Bounds
-from fashionrec.neighbours.items import GROUP, Ints, Items, Queries, padded
-from fashionrec.neighbours.lists import Pairs
-from fashionrec.neighbours.lowering import Floats, turn_into_queries
+from fashionrec.neighbours.items import GROUP, Items, Queries, padded
+from fashionrec.neighbours.lists import Floats, Ints, Pairs
+from fashionrec.neighbours.lowering import turn_into_queries
 
 Allowed = Callable[[Ints, Ints], NDArray[np.bool_]]
 

@@ -8,11 +8,10 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from fashionrec.neighbours.checks import check_norms, check_unique, check_vectors
+from fashionrec.neighbours.lists import Floats, Ints
 from fashionrec.neighbours.lowering import (
-    Floats,
     Lowering,
     as_tensor,
     lower,
@@ -20,7 +19,6 @@ from fashionrec.neighbours.lowering import (
     norms_of,
 )
 
-Ints = NDArray[np.int64]
 Precision = Literal["auto", "bf16", "fp32"]
 
 # Tiles are whole groups of columns wide; see `firstpass`.

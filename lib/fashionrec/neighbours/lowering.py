@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from fashionrec.neighbours.lists import Floats
+
 Side = Literal["query", "item"]
 
 # AMX multiplies 32 bf16 at a time.

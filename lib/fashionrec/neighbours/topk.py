@@ -9,9 +9,9 @@ from fashionrec.neighbours.certificate import Bounds, bounds_of
 from fashionrec.neighbours.checks import check_norms, check_vectors
 from fashionrec.neighbours.exact import scan
 from fashionrec.neighbours.firstpass import Allowed, Candidates, score_tiles, self_tiles
-from fashionrec.neighbours.items import Ints, Items, Queries, no_floors, padded, rows_at
-from fashionrec.neighbours.lists import Pairs, TopK, stacked
-from fashionrec.neighbours.lowering import Floats, LoweredRows, lower, turn_into_queries
+from fashionrec.neighbours.items import Items, Queries, no_floors, padded, rows_at
+from fashionrec.neighbours.lists import Floats, Ints, Pairs, TopK, stacked
+from fashionrec.neighbours.lowering import LoweredRows, lower, turn_into_queries
 from fashionrec.neighbours.settling import settled
 
 # The float32 pass has a far smaller bound; queries it cannot settle have that many near ties.
