@@ -1,6 +1,6 @@
 """Every table's name, columns with comments and units, and key: nobody retypes a column.
 
-Types are Spark SQL's. README.md explains the tables; `store` creates them from here.
+Types are Spark SQL's. README.md explains the tables; `creation` makes them from here.
 """
 
 from dataclasses import dataclass
