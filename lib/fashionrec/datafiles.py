@@ -23,6 +23,11 @@ class DataFile:
     size: int
     stats: str
 
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return int(json.loads(self.stats)["numRecords"])
+
 
 Batches = Iterable[pa.RecordBatch]
 

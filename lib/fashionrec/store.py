@@ -67,10 +67,11 @@ class Store(TableWriter):
         rows: DataFrame,
         state: dict[str, Any] | None = None,
         complete: Callable[[Batches], Batches] | None = None,
-    ) -> None:
-        """Add rows that are known to be new, in files that workers write: Java takes far longer.
+    ) -> int:
+        """Add rows that are known to be new, and return how many they are.
 
-        `complete` makes the table's columns of those that `rows` has instead.
+        They are in files that workers write: Java takes far longer. `complete` makes the table's
+        columns of those that `rows` has instead.
         """
         rows = rows if complete else exact(rows, table)
         target = self.path(table), self.arrow_schema(table), table.key, table.rows_per_file
@@ -78,8 +79,10 @@ class Store(TableWriter):
         def write(batches: Batches) -> Batches:
             return write_files(complete(batches) if complete else batches, *target)
 
-        files = rows.mapInArrow(write, from_arrow_schema(FILE)).collect()
-        self.add_files(table, [DataFile(**file.asDict()) for file in files], state)
+        found = rows.mapInArrow(write, from_arrow_schema(FILE)).collect()
+        files = [DataFile(**file.asDict()) for file in found]
+        self.add_files(table, files, state)
+        return sum(file.rows for file in files)
 
     def replace(self, table: Table, rows: DataFrame, state: dict[str, Any]) -> int:
         """Write the whole table anew, one file per partition of `rows`; return its version."""
@@ -129,15 +132,24 @@ class Store(TableWriter):
 
         Columns to `ignore` (such as the run that last changed a row) do not make a row differ.
         """
+        if self.is_empty(table):
+            written = Written(inserted=self.append(table, rows, state))
+        else:
+            written = self._sync_rows(table, exact(rows, table), ignore, state)
+        if state is not None:
+            self.mark(table, state)
+        return written
+
+    def _sync_rows(
+        self, table: Table, rows: DataFrame, ignore: Sequence[str], state: dict[str, Any] | None
+    ) -> Written:
         compare = [name for name in table.names if name not in (*table.key, *ignore)]
-        differing = self.changes(table, exact(rows, table), compare).persist()
+        differing = self.changes(table, rows, compare).persist()
         try:
             written = count_changes(differing)
             self.apply(table, differing, written, state)
         finally:
             differing.unpersist()
-        if state is not None:
-            self.mark(table, state)
         return written
 
     def _merge(self, table: Table, changes: DataFrame, state: dict[str, Any] | None) -> None:

@@ -85,6 +85,8 @@ def _write(
 ) -> dict[str, int]:
     lines, files, pictures = catalogue.lines, catalogue.files, catalogue.pictures
     rejects = derive.rejects(lines, pictures, files, catalogue.links, run_id)
+    # Of few rows in dozens of parts, each of which would be a task with a call of Python.
+    rejects = rejects.coalesce(store.spark.sparkContext.defaultParallelism)
     writes = (
         lambda: write_images(store, catalogue, Reader(folder, settings.max_bytes)),
         lambda: store.sync(PRODUCTS, derive.products(lines, pictures, files)),
