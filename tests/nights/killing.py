@@ -154,11 +154,11 @@ class Reader:
     def check(self, states: list[set[int]]) -> None:
         """Check that each version is a whole night: full lists over one state of the shop."""
         assert self.error is None, repr(self.error)
-        versions = sorted(self.seen)
-        assert versions == list(range(versions[0], versions[-1] + 1))
-        for version, rows in self.seen.items():
-            if rows:  # the table begins empty
-                assert whole_night(rows) in states, f"version {version} is no whole night"
+        # The table begins empty, in commits that follow each other faster than anyone looks.
+        nights = {version: rows for version, rows in sorted(self.seen.items()) if rows}
+        assert list(nights) == list(range(min(nights), max(nights) + 1))
+        for version, rows in nights.items():
+            assert whole_night(rows) in states, f"version {version} is no whole night"
 
 
 def whole_night(rows: list[Row]) -> set[int]:
