@@ -82,7 +82,8 @@ def _append_encoded(
     store: Store, portion: Row, model: Model, sent: Sent, state: dict[str, Any]
 ) -> int:
     """Encode and commit one portion; return how many of its pictures could not be decoded."""
-    tasks = max(1, portion["size"] // _PICTURES_PER_TASK)
+    cores = store.spark.sparkContext.defaultParallelism
+    tasks = max(cores, portion["size"] // _PICTURES_PER_TASK)
     reading = {"spark.sql.files.minPartitionNum": str(tasks)}
     folder, schema = os.path.abspath(store.path(EMBEDDINGS)), store.arrow_schema(EMBEDDINGS)
     target = Target(folder, schema, model.version, model.threshold)
