@@ -17,9 +17,12 @@ UPKEEP = {
 }
 
 
+def is_upkeep(commit: dict[str, Any]) -> bool:
+    """Say whether a commit left the rows as they were."""
+    return commit.get("operation") in UPKEEP
+
+
 def last_change(delta: DeltaTable) -> dict[str, Any]:
     """Return the commit that last changed rows; the oldest where the log has forgotten it."""
     history = delta.history()
-    return next(
-        (commit for commit in history if commit.get("operation") not in UPKEEP), history[-1]
-    )
+    return next((commit for commit in history if not is_upkeep(commit)), history[-1])

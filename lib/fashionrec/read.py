@@ -13,7 +13,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from fashionrec import tables
 from fashionrec.errors import FashionrecError, one_line
-from fashionrec.history import UPKEEP, last_change
+from fashionrec.history import is_upkeep, last_change
 from fashionrec.tables import SCHEMA_VERSION, Table
 
 SCHEMA_PROPERTY = "fashionrec.schemaVersion"
@@ -70,7 +70,7 @@ class TableReader:
         for commit in self._snapshot(table).history():
             if "userMetadata" in commit:
                 return dict(json.loads(commit["userMetadata"]))
-            if commit["operation"] not in UPKEEP:
+            if not is_upkeep(commit):
                 break
         return {}
 

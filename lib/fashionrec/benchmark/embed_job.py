@@ -16,8 +16,6 @@ from fashionrec.settings import EmbedSettings
 from fashionrec.store import Store
 from fashionrec.tables import IMAGES
 
-_ROWS_PER_FILE = 1_000  # as ingest writes `images`
-
 
 @dataclass
 class Job:
@@ -55,7 +53,7 @@ class Job:
     def _add(self, store: Store, contents: list[bytes]) -> None:
         folder = self.folder / f"from-{self.pictures}"
         folder.mkdir()
-        parts = max(self.workers, len(contents) // _ROWS_PER_FILE)
+        parts = max(self.workers, len(contents) // IMAGES.rows_per_file)
         for part in range(parts):
             pq.write_table(self._rows(contents[part::parts]), folder / f"{part}.parquet")
         # As many files as were written, and not fewer larger ones.

@@ -11,20 +11,12 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from fashionrec.datafiles import Batches, DataFile, write_file
+from fashionrec.datafiles import FILE, Batches, DataFile, write_file
 from fashionrec.embed.frames import Sent, encoding
 from fashionrec.tables import EMBEDDINGS
 
 # One row per file; its path is null where all of its pictures failed.
-_WRITTEN = pa.schema(
-    {
-        "path": pa.string(),
-        "size": pa.int64(),
-        "stats": pa.string(),
-        "failed": pa.int64(),
-        "problem": pa.string(),
-    }
-)
+_WRITTEN = pa.schema([*FILE, pa.field("failed", pa.int64()), pa.field("problem", pa.string())])
 # A task is one file, unless its pictures are so many that their vectors fill the memory.
 _BATCHES_PER_FILE = 16
 

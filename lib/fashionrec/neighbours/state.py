@@ -35,13 +35,15 @@ def read_before(
     store: TableReader, last: State, state: State, keys: pa.Table, settings: NeighbourSettings
 ) -> pa.Table | None:
     """Return the keys that the lists were made from; None where all must be made anew."""
-    reason = why_anew(store, last, state)
-    before = None if reason else read_products(store, last, settings)
-    if before is not None and is_large(before, settings) and not is_large(keys, settings):
-        reason, before = "the catalogue is small enough for exact lists again", None
+    before = None if _differs(last, state) else read_products(store, last, settings)
     if before is None:
-        log.info("neighbours: makes all lists anew: %s", reason)
-    return before
+        reason = why_anew(store, last, state)
+    elif is_large(before, settings) and not is_large(keys, settings):
+        reason = "the catalogue is small enough for exact lists again"
+    else:
+        return before
+    log.info("neighbours: makes all lists anew: %s", reason)
+    return None
 
 
 def is_large(keys: pa.Table, settings: NeighbourSettings) -> bool:
@@ -57,13 +59,18 @@ def read_products(store: TableReader, state: State, settings: NeighbourSettings)
 
 def why_anew(reader: TableReader, last: State, state: State) -> str | None:
     """Return why lists made under `last` cannot be brought up to date; None where they can."""
-    if not last:
-        return "there are none that this project has left"
-    fixed = ("model_version", "k", "lists", "inexact", "tables")
-    changed = [name for name in fixed if last.get(name) != state[name]]
-    if changed:
-        return f"{', '.join(changed)} changed"
+    if reason := _differs(last, state):
+        return reason
     for table in (EMBEDDINGS, PRODUCTS):
         if reader.read_version(table, ["product_id"], last[table.name]) is None:
             return f"version {last[table.name]} of {table.name} can no longer be read"
     return None
+
+
+def _differs(last: State, state: State) -> str | None:
+    """Return what else than rows has changed, in words; None where nothing has."""
+    if not last:
+        return "there are none that this project has left"
+    fixed = ("model_version", "k", "lists", "inexact", "tables")
+    changed = [name for name in fixed if last.get(name) != state[name]]
+    return f"{', '.join(changed)} changed" if changed else None
