@@ -66,9 +66,10 @@ def _lists(store: Store) -> int:
 
 
 def _rejects(store: Store) -> list[tuple[str, str]]:
-    """Return a line per reason, the commonest first."""
+    """Return a line per reason, the commonest first, and in the order of names."""
     rows = store.scan(REJECTS, ["source", "reason"]).to_table().to_pylist()
-    reasons = Counter((row["source"], row["reason"]) for row in rows).most_common(_REASONS)
+    found = sorted((row["source"], row["reason"]) for row in rows)
+    reasons = Counter(found).most_common(_REASONS)
     lines = [f"{count:>4} {source}: {reason}" for (source, reason), count in reasons] or ["none"]
     return [("rejects" if i == 0 else "", line) for i, line in enumerate(lines)]
 
