@@ -36,6 +36,7 @@ class Nightly:
     shop: Shop
     warehouse: Path
     model: Path
+    master: str = "local[2]"
 
     @property
     def options(self) -> list[str]:
@@ -52,7 +53,7 @@ class Nightly:
         return subprocess.Popen(
             [*words, *self.options],
             env=env
-            | {"MASTER": "local[2]", "SPARK_LOG_DIR": str(self.shop.folder.parent / "logs")},
+            | {"MASTER": self.master, "SPARK_LOG_DIR": str(self.shop.folder.parent / "logs")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,4 +1,4 @@
-"""Other ends of a night: Ctrl-C, a killed Python worker, a full disk. The next one repairs."""
+"""Other ends of a night: Ctrl-C, a killed worker or executor, a full disk. The next one repairs."""
 
 import os
 import signal
@@ -11,6 +11,7 @@ import psutil
 import pytest
 from killing import Nightly, Process, checksums, log_files, wait_for_work, wait_until
 from shop import Shop
+from standalone import cluster
 
 from conftest import write_model
 from fashionrec.read import dataset_of
@@ -94,6 +95,19 @@ def workers_of(process: Process) -> list[psutil.Process]:
     workers = [child for daemon in daemons for child in daemon.children()]
     assert workers
     return workers
+
+
+@pytest.mark.parametrize("table", [IMAGES.name, EMBEDDINGS.name])
+def test_a_killed_executor(table: str, nightly: Nightly, calm: Nightly, tmp_path: Path) -> None:
+    with cluster(tmp_path / "cluster") as standalone:
+        nightly = replace(nightly, master=standalone.url)
+        process = nightly.start()
+        wait_for_work(process, nightly.warehouse)
+        wait_for_commit(process, nightly.warehouse, table, 1)
+        standalone.executors()[0].kill()
+        output, _ = process.communicate(timeout=900)
+        assert process.returncode == 0, output  # it costs time alone
+    assert checksums(nightly.warehouse) == checksums(calm.warehouse)
 
 
 @pytest.fixture
