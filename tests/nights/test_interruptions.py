@@ -18,7 +18,7 @@ from standalone import Cluster, cluster
 
 from conftest import write_model
 from fashionrec.embed.model import load_model
-from fashionrec.read import dataset_of
+from fashionrec.opening import dataset_of
 from fashionrec.tables import EMBEDDINGS, IMAGES, RUNS
 
 pytestmark = pytest.mark.slow
