@@ -32,6 +32,7 @@ class DataFile:
 Batches = Iterable[pa.RecordBatch]
 
 FILE = pa.schema({"path": pa.string(), "size": pa.int64(), "stats": pa.string()})
+ROWS_PER_GROUP = 8_192  # a look-up of one product reads whole groups
 BYTES_PER_FILE = 64 << 20  # of content in memory: what a worker holds at least
 
 
@@ -69,7 +70,7 @@ def write_file(rows: pa.Table, folder: str, key: Sequence[str]) -> DataFile:
     path = Path(folder) / f"part-{uuid4()}.snappy.parquet"
     # Vectors hardly repeat a number: looking for repetitions costs time and saves no space.
     words = [field.name for field in rows.schema if pa.types.is_string(field.type)]
-    pq.write_table(rows, path, use_dictionary=words, row_group_size=max(1, rows.num_rows))
+    pq.write_table(rows, path, use_dictionary=words, row_group_size=ROWS_PER_GROUP)
     return DataFile(path.name, path.stat().st_size, json.dumps(_stats(rows, key)))
 
 

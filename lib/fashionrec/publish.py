@@ -142,4 +142,5 @@ def recommendations(neighbours: DataFrame, told: DataFrame, run_id: str) -> Data
         .join(neighbour, on="neighbour_id", how="inner")
         .withColumn("run_id", F.lit(run_id))
         .select(*RECOMMENDATIONS.names)
+        .orderBy(*RECOMMENDATIONS.key[1:])  # a product's rows lie together
     )

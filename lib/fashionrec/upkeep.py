@@ -8,12 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, WriterProperties
 
+from fashionrec.datafiles import ROWS_PER_GROUP
 from fashionrec.history import UPKEEP
 from fashionrec.settings import MaintainSettings
 from fashionrec.tables import Table
-
-# A look-up of one product reads whole row groups.
-_ROWS_PER_GROUP = 16_384
 
 
 def compact(
@@ -32,7 +30,7 @@ def compact(
     target = max(1, min(settings.file_bytes, table.rows_per_file * size // max(rows, 1)))
     options: dict[str, Any] = {
         "target_size": target,
-        "writer_properties": WriterProperties(max_row_group_size=_ROWS_PER_GROUP),
+        "writer_properties": WriterProperties(max_row_group_size=ROWS_PER_GROUP),
         "commit_properties": properties,
     }
     if "product_id" not in table.key or size > settings.sort_bytes:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from fashionrec.benchmark import embed, ingest, neighbours
+from fashionrec.benchmark import embed, ingest, lookup, neighbours
 from fashionrec.benchmark.report import Figures
 from fashionrec.cli import Context
 
 BENCHMARKS: dict[str, Callable[[Context], Figures]] = {
     "ingest": ingest.run,
     "embed": embed.run,
+    "lookup": lookup.run,
     "neighbours": neighbours.run,
 }

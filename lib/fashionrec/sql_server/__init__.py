@@ -7,7 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
+from pathlib import Path
 
+from py4j.java_gateway import JavaGateway
 from py4j.protocol import Py4JError, Py4JJavaError
 
 from fashionrec.errors import FashionrecError, UsageError, one_line
@@ -60,14 +62,16 @@ def serving(store: Store, settings: SqlServerSettings) -> Iterator[str]:
         "hive.server2.thrift.bind.host": settings.host,
         "hive.server2.thrift.port": str(settings.port),
     }
+    classes = None
     if os.environ.get(PASSWORD):
-        compile_password(jvm)
+        classes = compile_password(jvm)
         properties |= AUTHENTICATION
     for name, value in properties.items():  # it reads Spark's own for some of these only
         jvm.java.lang.System.setProperty(name, value)
     start = jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2.startWithContext
     try:
-        server = start(store.spark._jsparkSession.sqlContext())
+        with _shielded_classes(store.spark.sparkContext._gateway, classes):
+            server = start(store.spark._jsparkSession.sqlContext())
     except Py4JJavaError as error:
         raise FashionrecError(f"the SQL server does not start: {one_line(error)}") from error
     try:
@@ -75,6 +79,27 @@ def serving(store: Store, settings: SqlServerSettings) -> Iterator[str]:
         yield f"jdbc:hive2://{settings.host}:{settings.port}/{settings.schema_name}"
     finally:
         server.stop()
+
+
+@contextmanager
+def _shielded_classes(gateway: JavaGateway, classes: Path | None) -> Iterator[None]:
+    """Let threads that start inside find classes, ours as well, by a loader without a parent.
+
+    Hive closes the loaders from a session's up to its own when the session ends: Delta's jars would
+    be closed with them. A loader that does not tell its parent ends that walk before it begins.
+    """
+    jvm = gateway.jvm
+    thread = jvm.java.lang.Thread.currentThread()
+    loader = thread.getContextClassLoader()
+    none = gateway.new_array(jvm.java.net.URL, 0)
+    shield = jvm.org.apache.spark.util.ChildFirstURLClassLoader(none, loader)
+    if classes:
+        shield.addURL(jvm.java.io.File(f"{classes}/").toURI().toURL())
+    thread.setContextClassLoader(shield)
+    try:
+        yield
+    finally:
+        thread.setContextClassLoader(loader)
 
 
 def wait_for_end(store: Store) -> None:

@@ -14,15 +14,13 @@ AUTHENTICATION = {
 }
 
 
-def compile_password(jvm: JVMView) -> None:
-    """Compile Password.java, and let Spark's class loader find it."""
+def compile_password(jvm: JVMView) -> Path:
+    """Compile Password.java into a new folder, and return it."""
     compiler = jvm.org.codehaus.janino.SimpleCompiler()
-    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
-    compiler.setParentClassLoader(loader)
     compiler.cook((files(__package__) / "Password.java").read_text())
     folder = Path(tempfile.mkdtemp(prefix="fashionrec-"))
     for name, code in compiler.getBytecodes().items():
         path = folder / f"{name.replace('.', '/')}.class"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(code)
-    loader.addURL(jvm.java.io.File(str(folder)).toURI().toURL())
+    return folder
