@@ -74,6 +74,9 @@ def _rows(result: pa.RecordBatchReader) -> Iterator[list[Any]]:
 
 
 def _values(column: pa.Array) -> list[Any]:
+    if pa.types.is_float32(column.type):  # 0.98, and not the double that is nearest to its float
+        texts = column.cast(pa.string()).to_pylist()
+        return [None if text is None else float(text) for text in texts]
     values: list[Any] = column.to_pylist()
     if pa.types.is_map(column.type):  # Arrow gives pairs
         return [None if value is None else dict(value) for value in values]
