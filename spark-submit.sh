@@ -26,10 +26,12 @@ Usage: ./spark-submit.sh JOB [options]
   maintain            compaction, VACUUM, old runs; nightly does it when it is due
   status              the last runs, and whether the published table is fresh (exit 4: it is not)
   lookup PRODUCT_ID   a product's published neighbours
-  sql "SELECT ..."    query the tables
+  sql ["SELECT ..."]  query the tables and views; without a query a shell
+  sql-server          serve them to JDBC, ODBC and PyHive
+  changes --since RUN the lists that have changed since a run, as JSON
   make-sample         draw the sample catalogue
   setup               only install what is missing
-  benchmark NAME      measure ingest, embed or neighbours (JSON as the last line)
+  benchmark NAME      measure ingest, embed, neighbours or lookup (JSON as the last line)
   test [pytest ...]   format check, lint, types, all tests
 
 Every job takes --help, --config FILE, --set key=value, --catalogue PATH and --warehouse PATH.
