@@ -55,7 +55,10 @@ class Snapshot:
 
         Only files and row groups that may hold the products are read.
         """
-        where = pc.field("product_id").isin(product_ids) if product_ids else None
+        where = None
+        if product_ids:  # Arrow knows by bounds alone which row groups it need not read
+            id = pc.field("product_id")
+            where = (id >= min(product_ids)) & (id <= max(product_ids)) & id.isin(product_ids)
         return self.dataset(RECOMMENDATIONS).to_table(filter=where)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
