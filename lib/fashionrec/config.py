@@ -19,6 +19,7 @@ from fashionrec.errors import UsageError
 from fashionrec.model_settings import EvaluateSettings, FinetuneSettings, PromoteSettings
 from fashionrec.settings import (
     AuditSettings,
+    DashboardSettings,
     EmbedSettings,
     FetchSettings,
     IngestSettings,
@@ -63,6 +64,7 @@ class Config(Settings):
     lock: LockSettings
     maintain: MaintainSettings
     notify: NotifySettings
+    dashboard: DashboardSettings
 
 
 def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:

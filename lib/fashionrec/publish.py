@@ -11,6 +11,7 @@ from fashionrec.audit_rules import Night
 from fashionrec.audits import Broken, audit
 from fashionrec.config import Config
 from fashionrec.errors import RefusedError
+from fashionrec.neighbours.searchable import write_searchable
 from fashionrec.read import TableReader
 from fashionrec.runs import Run
 from fashionrec.store import Store
@@ -39,7 +40,7 @@ def publish(
 ) -> None:
     """Audit the lists, then bring `recommendations` up to date in one commit.
 
-    A row keeps the run that last changed it. A table that was rolled back stays as it is, unless
+    After it come the files that pictures are searched by. A row keeps the run that last changed it. A table that was rolled back stays as it is, unless
     `resume`.
 
     Raises:
@@ -48,12 +49,15 @@ def publish(
     state, last = state_of(store, model_version), store.state(RECOMMENDATIONS)
     if HELD in last and not resume:
         run.warn("publish", f"{last[HELD]} was rolled back to, and stays until publish --resume")
-    elif last == state:
+        run.count("publish", rows_changed=0)
+        return
+    changed = 0
+    if last == state:
         log.info("publish: nothing has changed")
     else:
-        run.count("publish", rows_changed=_publish(store, state, settings, run, allow_removal))
-        return
-    run.count("publish", rows_changed=0)
+        changed = _publish(store, state, settings, run, allow_removal)
+    write_searchable(store, model_version)
+    run.count("publish", rows_changed=changed)
 
 
 def state_of(store: TableReader, model_version: str) -> dict[str, Any]:

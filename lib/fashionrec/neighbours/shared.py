@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from fashionrec.neighbours.items import Items, lowered_copy, prepare_items
+from fashionrec.neighbours.items import Items, mapped_copy, prepare_items
 from fashionrec.neighbours.lowering import Lowering
 
 
@@ -23,16 +23,15 @@ def shared_items(vectors: Path, device: torch.device) -> Items:
     if device.type != "cpu":
         return prepare_items(rows, ids, device=str(device))
     lowered, rest = vectors.with_suffix(".lowered"), vectors.with_suffix(".norms")
-    with vectors.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not rest.exists():
-            items = prepare_items(rows, ids, file=lowered)
-            _save(items, rest)
-            return items
+    if not rest.exists():
+        with vectors.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not rest.exists():
+                _save(prepare_items(rows, ids, file=lowered), rest)
     found = load_file(rest)
     dtype = torch.bfloat16 if lowered.exists() else torch.float32
     lowering = Lowering(dtype, device, found["mean"])
-    copy = lowered_copy(rows, lowering, lowered)
+    copy = mapped_copy(rows, lowering, lowered) if lowered.exists() else None
     return Items(rows, ids, ids, lowering, found["norms"], found["errors"], copy)
 
 
