@@ -7,7 +7,7 @@ import deltalake
 from pyspark.sql.types import DataType, StructType
 
 from fashionrec.errors import FashionrecError, one_line
-from fashionrec.read import SCHEMA_PROPERTY, open_table
+from fashionrec.opening import SCHEMA_PROPERTY, open_table
 from fashionrec.tables import SCHEMA_VERSION, Table
 
 log = logging.getLogger(__name__)

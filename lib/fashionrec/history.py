@@ -26,3 +26,17 @@ def last_change(delta: DeltaTable) -> dict[str, Any]:
     """Return the commit that last changed rows; the oldest where the log has forgotten it."""
     history = delta.history()
     return next((commit for commit in history if not is_upkeep(commit)), history[-1])
+
+
+def same_rows(delta: DeltaTable, version: int) -> int:
+    """Return the last version that has the rows of an earlier one: upkeep leaves rows as they are.
+
+    Of the two it is the one whose files VACUUM keeps longer.
+    """
+    last = version
+    for commit in reversed(delta.history()):
+        if int(commit["version"]) > version:
+            if not is_upkeep(commit):
+                break
+            last = int(commit["version"])
+    return last

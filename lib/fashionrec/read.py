@@ -1,7 +1,10 @@
-"""The tables without a JVM, through delta-rs: for look-ups, and where Spark is slow."""
+"""The tables without a JVM, through delta-rs: for look-ups, and where Spark is slow.
+
+In a program of one's own:
+`read.warehouse("warehouse").as_of(run_id).recommendations().to_pandas()`.
+"""
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,14 +12,18 @@ from typing import Any
 import deltalake
 import pyarrow as pa
 import pyarrow.dataset as ds
-from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from fashionrec import tables
-from fashionrec.errors import FashionrecError, one_line
+from fashionrec.errors import FashionrecError
 from fashionrec.history import is_upkeep, last_change
-from fashionrec.tables import SCHEMA_VERSION, Table
+from fashionrec.opening import dataset_of, open_table
+from fashionrec.snapshot import Snapshot
+from fashionrec.tables import Table
 
-SCHEMA_PROPERTY = "fashionrec.schemaVersion"
+
+def warehouse(folder: str | Path) -> Snapshot:
+    """Return the tables of a warehouse as they are now; see `Snapshot`."""
+    return Snapshot(folder)
 
 
 class TableReader:
@@ -124,41 +131,3 @@ class TableReader:
 
     def _snapshot(self, table: Table) -> deltalake.DeltaTable:
         return open_table(self.path(table))
-
-
-def open_table(path: str, version: int | None = None) -> deltalake.DeltaTable:
-    """Open a Delta table, now or at a version.
-
-    Raises:
-        FashionrecError: its log is damaged, or a newer version of this package made it.
-        DeltaError: there is no such version.
-    """
-    try:
-        table = deltalake.DeltaTable(path, version=version)
-    except deltalake.exceptions.DeltaError as error:
-        if version is not None:
-            raise
-        raise FashionrecError(
-            f"{path}: its log cannot be read: restore the folder, or give another one "
-            f"({one_line(error):.200})"
-        ) from error
-    schema = table.metadata().configuration.get(SCHEMA_PROPERTY, "0")
-    if not schema.isdecimal() or int(schema) > SCHEMA_VERSION:
-        raise FashionrecError(
-            f"{path}: has table schema {schema}, this version of fashionrec knows up to "
-            f"{SCHEMA_VERSION}: run the newer version, or give another folder with --warehouse"
-        )
-    return table
-
-
-def dataset_of(path: str, version: int | None = None) -> ds.Dataset:
-    """Return a Delta table, now or at a version, as an Arrow dataset.
-
-    A local one is read by Arrow's own file system: delta-rs' is written in Python, and Arrow's
-    threads that call it while a short command ends abort the process.
-    """
-    table = open_table(path, version)
-    local = (
-        SubTreeFileSystem(os.path.abspath(path), LocalFileSystem()) if os.path.isdir(path) else None
-    )
-    return table.to_pyarrow_dataset(filesystem=local)

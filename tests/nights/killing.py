@@ -17,7 +17,7 @@ from shop import Shop
 
 from conftest import ROOT
 from fashionrec import tables
-from fashionrec.read import dataset_of
+from fashionrec.opening import dataset_of
 from fashionrec.tables import RECOMMENDATIONS, Table
 
 Process = subprocess.Popen[str]

@@ -13,7 +13,7 @@ from killing import Nightly, Process, checksums, log_files, wait_for_work, wait_
 from shop import Shop
 
 from conftest import write_model
-from fashionrec.read import dataset_of
+from fashionrec.opening import dataset_of
 from fashionrec.tables import EMBEDDINGS, IMAGES, RUNS
 
 pytestmark = pytest.mark.slow
