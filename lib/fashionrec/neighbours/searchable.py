@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "_search"
 _VECTORS, _PRODUCTS, _PICTURES = "vectors.npy", "products.npy", "pictures.npy"
+_MODEL = "model_version"
 _NOBODY = np.array([np.iinfo(np.int64).max])  # a query that is no product
 
 
@@ -32,6 +33,11 @@ class Searchable:
     """A folder of such files, named after what it was made from."""
 
     folder: Path
+
+    @cached_property
+    def model_version(self) -> str:
+        """The model version that made the embeddings."""
+        return (self.folder / _MODEL).read_text()
 
     @cached_property
     def ids(self) -> Ints:
@@ -128,4 +134,6 @@ def _write(store: TableReader, model_version: str, version: int, folder: Path) -
     os.replace(catalogue.vectors, folder / _VECTORS)
     np.save(folder / _PRODUCTS, catalogue.ids)
     np.save(folder / _PICTURES, catalogue.pictures)
+    (folder / _MODEL).write_text(model_version)
     shared_items(folder / _VECTORS, torch.device("cpu"))  # lowers them, once for all readers
+    (folder / _VECTORS).with_suffix(".lock").unlink(missing_ok=True)

@@ -1,15 +1,15 @@
 """A catalogue that one worker of a node makes ready for search, and all of them map."""
 
 import fcntl
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from fashionrec.neighbours.items import Items, mapped_copy, prepare_items
 from fashionrec.neighbours.lowering import Lowering
+from fashionrec.training.checkpoint import write_whole
 
 
 def shared_items(vectors: Path, device: torch.device) -> Items:
@@ -36,8 +36,5 @@ def shared_items(vectors: Path, device: torch.device) -> Items:
 
 
 def _save(items: Items, file: Path) -> None:
-    """Write a file that is there whole or not at all."""
-    part = file.with_suffix(".part")
     rest = {"mean": items.lowering.mean, "norms": items.norms, "errors": items.errors}
-    save_file(rest, part)
-    os.replace(part, file)
+    write_whole(file, save(rest))
