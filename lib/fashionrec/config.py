@@ -19,6 +19,7 @@ from fashionrec.errors import UsageError
 from fashionrec.model_settings import EvaluateSettings, FinetuneSettings, PromoteSettings
 from fashionrec.settings import (
     AuditSettings,
+    DuplicateSettings,
     EmbedSettings,
     FetchSettings,
     IngestSettings,
@@ -56,6 +57,7 @@ class Config(Settings):
     fetch: FetchSettings
     embed: EmbedSettings
     neighbours: NeighbourSettings
+    near_duplicates: DuplicateSettings
     finetune: FinetuneSettings
     evaluate: EvaluateSettings
     promote: PromoteSettings

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from fashionrec.audit_rules import Night
 from fashionrec.audits import Broken, audit
 from fashionrec.config import Config
+from fashionrec.duplicates import find_duplicates
 from fashionrec.errors import RefusedError
 from fashionrec.read import TableReader
 from fashionrec.runs import Run
@@ -46,14 +47,15 @@ def publish(
         RefusedError: an audit found what must not be published; nothing was written.
     """
     state, last = state_of(store, model_version), store.state(RECOMMENDATIONS)
+    changed = 0
     if HELD in last and not resume:
         run.warn("publish", f"{last[HELD]} was rolled back to, and stays until publish --resume")
     elif last == state:
         log.info("publish: nothing has changed")
     else:
-        run.count("publish", rows_changed=_publish(store, state, settings, run, allow_removal))
-        return
-    run.count("publish", rows_changed=0)
+        changed = _publish(store, state, settings, run, allow_removal)
+    run.count("publish", rows_changed=changed)
+    find_duplicates(store, settings.near_duplicates)
 
 
 def state_of(store: TableReader, model_version: str) -> dict[str, Any]:
