@@ -20,6 +20,7 @@ from fashionrec.model_settings import EvaluateSettings, FinetuneSettings, Promot
 from fashionrec.settings import (
     AuditSettings,
     DashboardSettings,
+    DuplicateSettings,
     EmbedSettings,
     FetchSettings,
     IngestSettings,
@@ -57,6 +58,7 @@ class Config(Settings):
     fetch: FetchSettings
     embed: EmbedSettings
     neighbours: NeighbourSettings
+    near_duplicates: DuplicateSettings
     finetune: FinetuneSettings
     evaluate: EvaluateSettings
     promote: PromoteSettings

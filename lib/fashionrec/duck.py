@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from glob import escape
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from fashionrec import tables
+from fashionrec import views
 from fashionrec.errors import FashionrecError
-from fashionrec.tables import EMBEDDINGS, Table
+from fashionrec.tables import Table
+from fashionrec.views import View
 
 if TYPE_CHECKING:
     from fashionrec.snapshot import Snapshot
 
 
 def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
-    """Return a connection in which each table is a view of its own name, with its comments.
+    """Return a connection in which each table, and each of `views`, is there under its name.
 
     A table that can no longer be read says so when it is queried. Cursors of the connection may be
     used by several threads.
     """
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
-    for table in tables.ALL:
-        if table in snapshot.versions:
-            _create_view(connection, snapshot, table)
-    if EMBEDDINGS in snapshot.versions:
-        without_vectors = "SELECT * EXCLUDE embedding FROM embeddings"
-        connection.execute(f"CREATE VIEW predictions AS {without_vectors}")
+    for table in snapshot.present:
+        columns = {column.name: column.comment for column in table.columns}
+        query = _rows(connection, snapshot, table)
+        _create(connection, View(table.name, table.comment, columns, query))
+    for view in views.ALL:
+        with suppress(duckdb.CatalogException):  # an older warehouse lacks a table that it reads
+            _create(connection, view)
     return connection
 
 
-def _create_view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Table) -> None:
+def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
+    connection.execute(f'CREATE VIEW "{view.name}" AS {view.query}')
+    connection.execute(f'COMMENT ON VIEW "{view.name}" IS {_quote(view.comment)}')
+    for column, comment in view.columns.items():
+        connection.execute(f'COMMENT ON COLUMN "{view.name}"."{column}" IS {_quote(comment)}')
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Table) -> str:
+    """Return the query that reads a table's files."""
     # The columns come first and on their own: a table without files has them too, and a file that
     # is older than a column gets nulls.
     none = connection.from_arrow(snapshot.schema(table).empty_table())
@@ -49,11 +60,7 @@ def _create_view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, tabl
         if files:
             rows = f"read_parquet([{', '.join(files)}], union_by_name = true)"
             text += f" UNION ALL BY NAME SELECT * FROM {rows}"
-    connection.execute(f'CREATE VIEW "{table.name}" AS {text}')
-    connection.execute(f'COMMENT ON VIEW "{table.name}" IS {_quote(table.comment)}')
-    for column in table.columns:
-        comment = _quote(column.comment)
-        connection.execute(f'COMMENT ON COLUMN "{table.name}"."{column.name}" IS {comment}')
+    return text
 
 
 def _quote(text: str) -> str:

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from fashionrec.audit_rules import Night
 from fashionrec.audits import Broken, audit
 from fashionrec.config import Config
+from fashionrec.duplicates import find_duplicates
 from fashionrec.errors import RefusedError
 from fashionrec.neighbours.searchable import write_searchable
 from fashionrec.read import TableReader
@@ -40,24 +41,23 @@ def publish(
 ) -> None:
     """Audit the lists, then bring `recommendations` up to date in one commit.
 
-    After it come the files that pictures are searched by. A row keeps the run that last changed it. A table that was rolled back stays as it is, unless
-    `resume`.
+    A row keeps the run that last changed it. A table that was rolled back stays as it is, unless
+    `resume`. After the commit come the files that pictures are searched by.
 
     Raises:
         RefusedError: an audit found what must not be published; nothing was written.
     """
     state, last = state_of(store, model_version), store.state(RECOMMENDATIONS)
+    changed = 0
     if HELD in last and not resume:
         run.warn("publish", f"{last[HELD]} was rolled back to, and stays until publish --resume")
-        run.count("publish", rows_changed=0)
-        return
-    changed = 0
-    if last == state:
+    elif last == state:
         log.info("publish: nothing has changed")
     else:
         changed = _publish(store, state, settings, run, allow_removal)
-    write_searchable(store, model_version)
     run.count("publish", rows_changed=changed)
+    write_searchable(store, model_version)
+    find_duplicates(store, settings.near_duplicates)
 
 
 def state_of(store: TableReader, model_version: str) -> dict[str, Any]:

@@ -114,6 +114,13 @@ class NeighbourSettings(Settings):
     lists: dict[ListName, ListSettings]
 
 
+class DuplicateSettings(Settings):
+    """[near_duplicates]: from what similarity on two products are shots of the same thing."""
+
+    similarity: float = Field(ge=-1, le=1)
+    same_name: float = Field(ge=-1, le=1)
+
+
 class LockSettings(Settings):
     """[lock]: what a run does where another one holds the warehouse."""
 

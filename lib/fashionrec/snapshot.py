@@ -28,10 +28,10 @@ class Snapshot:
     def __init__(self, warehouse: str | Path, run_id: str | None = None) -> None:
         self.warehouse = Path(warehouse)
         self.run_id = run_id
-        present = [table for table in tables.ALL if self._is_there(table)]
-        if not present:
+        self.present = [table for table in tables.ALL if self._is_there(table)]
+        if not self.present:
             raise FashionrecError(f"{warehouse}: holds no tables yet: run nightly first")
-        now = {table: open_table(self._path(table)) for table in present}
+        now = {table: open_table(self._path(table)) for table in self.present}
         if run_id is None:
             self.versions = {table: delta.version() for table, delta in now.items()}
         else:
@@ -59,7 +59,7 @@ class Snapshot:
         return self.dataset(RECOMMENDATIONS).to_table(filter=where)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """Return a DuckDB connection with every table, and `predictions`, under its own name."""
+        """Return a DuckDB connection with every table and view under its own name."""
         return duck.connect(self)
 
     def dataset(self, table: Table) -> ds.Dataset:

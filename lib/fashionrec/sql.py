@@ -1,40 +1,37 @@
-"""The tables in Spark SQL, under their own names."""
+"""The tables and views in Spark SQL, under their own names."""
+
+from contextlib import suppress
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame
 
-from fashionrec import tables
-from fashionrec.errors import FashionrecError
+from fashionrec import views
+from fashionrec.snapshot import Snapshot
 from fashionrec.store import Store
+from fashionrec.views import View
 
 
-def register_tables(store: Store) -> list[str]:
-    """Make a temporary view of each table that exists, and return their names.
+def register(store: Store, snapshot: Snapshot) -> list[str]:
+    """Make a temporary view of each table and of each of `views`; return their names.
 
-    `predictions` is `embeddings` without the vectors.
+    Tables of a snapshot that was made for a run are read at the versions that it left.
     """
     names = []
-    for table in tables.ALL:
-        if store.exists(table):
-            store.read(table).createOrReplaceTempView(table.name)
-            names.append(table.name)
-    if tables.EMBEDDINGS.name in names:
-        store.read(tables.EMBEDDINGS).drop("embedding").createOrReplaceTempView("predictions")
-        names.append("predictions")
+    for table in filter(snapshot.versions.__contains__, snapshot.present):
+        version = None if snapshot.run_id is None else snapshot.versions[table]
+        store.read(table, version).createOrReplaceTempView(table.name)
+        names.append(table.name)
+    for view in views.ALL:
+        with suppress(AnalysisException):  # an older warehouse lacks a table that it reads
+            store.spark.sql(_create(view))
+            names.append(view.name)
     return names
 
 
-def query(store: Store, text: str) -> DataFrame:
-    """Return the result of a SQL query over the tables.
+def _create(view: View) -> str:
+    columns = ", ".join(f"{name} COMMENT {_quote(text)}" for name, text in view.columns.items())
+    create = f"CREATE OR REPLACE TEMPORARY VIEW {view.name} ({columns})"
+    return f"{create} COMMENT {_quote(view.comment)} AS {view.query}"
 
-    Raises:
-        FashionrecError: there are no tables, or Spark cannot make sense of the query.
-    """
-    names = register_tables(store)
-    if not names:
-        raise FashionrecError(f"{store.warehouse}: holds no tables yet: run nightly first")
-    try:
-        return store.spark.sql(text)
-    except AnalysisException as error:  # a ParseException is one
-        condition = error.getMessage().splitlines()[0]
-        raise FashionrecError(f"{condition}; the tables are {', '.join(names)}") from error
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -203,6 +203,17 @@ RECOMMENDATIONS = Table(
     ),
 )
 
+DUPLICATES = Table(
+    "duplicates",
+    "Clusters of products that look alike; the view near_duplicates tells more of them",
+    ("product_id",),
+    _columns("""
+    product_id BIGINT  product
+    cluster_id BIGINT  the lowest product_id of its cluster
+    similarity FLOAT   cosine with the most similar other product of the cluster, -1 to 1
+    """),
+)
+
 HELD = "held"  # in the state of `recommendations`: the run that they were rolled back to
 
 RUNS = Table(
@@ -252,6 +263,7 @@ NIGHTLY = (
     NEIGHBOURS,
     RESERVES,
     RECOMMENDATIONS,
+    DUPLICATES,
     RUNS,
 )
 ALL = (*NIGHTLY, TRAINING_SET)

@@ -57,12 +57,10 @@ def per_year_and(warehouse: Warehouse, filters: Filters, name: str) -> pd.DataFr
     sums = rows.groupby(name)["products"].sum().sort_values(ascending=False, kind="stable")
     large = list(sums.index[:_SERIES])
     rows[name] = rows[name].where(rows[name].isin(large), "others")
-    rows = rows.groupby(["year", name], as_index=False)["products"].sum()
-    rank = {value: i for i, value in enumerate(large)}
-    return rows.sort_values(
-        [name, "year"], key=lambda column: column.map(rank).fillna(_SERIES) if column.name == name
-        else column, ignore_index=True
-    )
+    summed = rows.groupby(["year", name])["products"].sum().reset_index()
+    rank = {value: i for i, value in enumerate([*large, "others"])}
+    summed["rank"] = summed[name].map(rank)
+    return summed.sort_values(["rank", "year"], ignore_index=True).drop(columns="rank")
 
 
 def flow(warehouse: Warehouse, filters: Filters) -> pd.DataFrame:
@@ -122,7 +120,7 @@ def told_of(warehouse: Warehouse, ids: Sequence[int]) -> dict[int, dict[str, obj
         [list(ids)],
     )
     return {
-        int(row["product_id"]): {name: value for name, value in row.items() if pd.notna(value)}
+        int(row["product_id"]): {str(name): value for name, value in row.items() if pd.notna(value)}
         for row in rows.to_dict("records")
     }
 

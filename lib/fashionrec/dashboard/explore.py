@@ -1,6 +1,7 @@
 """The page that explores the catalogue."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -62,7 +63,9 @@ def _products(source: Warehouse, filters: Filters) -> None:
         st.text(f"{count:,} products, page {number:,} of {pages:,}", width="stretch")
         page.download("Products on this page", rows)
     page.grid(
-        source, rows.to_dict("records"), lambda row: [f"{row['article_type']}, {row['base_colour']}"]
+        source,
+        rows,
+        lambda row: [f"{row['article_type']}, {row['base_colour']}"],
     )
     if pages > 1:
         st.session_state["pages"] = number
@@ -81,7 +84,7 @@ def _composition(source: Warehouse, filters: Filters) -> None:
     page.figure(
         f"Products by {FIELDS[name].lower()}",
         rows.head(_MOST_BARS),
-        lambda shown: figures.bars(shown, name),
+        partial(figures.bars, name=name),
         note,
     )
     left, right = st.columns(2)
@@ -90,7 +93,7 @@ def _composition(source: Warehouse, filters: Filters) -> None:
             page.figure(
                 f"Shares by {FIELDS[other].lower()}",
                 page.kept(source, catalogue.count_by, other, filters=filters),
-                lambda rows, other=other: figures.donut(rows, other),
+                partial(figures.donut, name=other),
             )
 
 
@@ -121,7 +124,7 @@ def _years(source: Warehouse, filters: Filters) -> None:
         page.figure(
             f"Products per year by {FIELDS[name].lower()}, {title}",
             rows,
-            lambda rows, kind=kind: figures.over_years(rows, name, kind),
+            partial(figures.over_years, name=name, kind=kind),
         )
 
 

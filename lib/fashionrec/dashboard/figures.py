@@ -173,3 +173,22 @@ def steps(rows: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(type="category")
     figure.update_yaxes(tickformat=",", ticksuffix=" s")
     return _tidy(figure, height=340)
+
+
+def precision(rows: pd.DataFrame) -> go.Figure:
+    """Precision of each system's lists, with its interval, by what makes a neighbour a good one."""
+    shown = _labelled(rows, "system", "neighbour").assign(
+        more=rows["high"] - rows["value"], less=rows["value"] - rows["low"]
+    )
+    figure = px.bar(
+        shown,
+        x="neighbour",
+        y="value",
+        color="system",
+        barmode="group",
+        error_y="more",
+        error_y_minus="less",
+    )
+    figure.update_traces(hovertemplate="%{x}: %{y:.3f}<extra>%{fullData.name}</extra>")
+    figure.update_yaxes(tickformat=".0%")
+    return _tidy(figure, height=360)

@@ -16,9 +16,7 @@ FIELDS = {
 NONE = "(none)"  # a value that the catalogue does not give
 _MOST_VALUES, _LONGEST = 200, 200  # of a URL that may be anybody's
 
-_TEXTS = ", ".join(
-    f"coalesce(CAST({name} AS VARCHAR), '{NONE}') AS {name}" for name in FIELDS
-)
+_TEXTS = ", ".join(f"coalesce(CAST({name} AS VARCHAR), '{NONE}') AS {name}" for name in FIELDS)
 # Products with every filter's value as text, in memory: all figures come from it.
 CATALOGUE = (
     f"CREATE TABLE catalogue AS SELECT product_id, {_TEXTS}, "

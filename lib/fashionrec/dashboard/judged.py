@@ -4,8 +4,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fashionrec.dashboard.warehouse import Warehouse
+from fashionrec.neighbours.lists import Floats
+
+_ROUNDS = 30
 
 # What the current model says of each product that has both a type and a prediction.
 _ANSWERS = (
@@ -32,12 +36,9 @@ def confusions(warehouse: Warehouse, most: int) -> pd.DataFrame:
 
 
 def mistakes(warehouse: Warehouse) -> pd.DataFrame:
-    """Return the products that the model calls something else than the catalogue, the surest
-    first."""
-    return warehouse.rows(
-        _ANSWERS + "SELECT * FROM answers WHERE article_type <> predicted "
-        "ORDER BY probability DESC, product_id"
-    ).assign(name=lambda rows: rows["name"].fillna(""))
+    """Return the rows of `misclassified`, likely errors of the catalogue first."""
+    rows = warehouse.rows("SELECT * FROM misclassified ORDER BY place")
+    return rows.rename(columns={"product_display_name": "name"}).fillna({"name": ""})
 
 
 def precision_of(report: dict[str, Any]) -> pd.DataFrame:
@@ -54,7 +55,7 @@ def precision_of(report: dict[str, Any]) -> pd.DataFrame:
 
 def slices_of(report: dict[str, Any], most: int = 15) -> pd.DataFrame:
     """Return the slices of the first system that are served worst."""
-    first = next(iter(report["retrieval"].values()), {"slices": []})
+    first: dict[str, Any] = next(iter(report["retrieval"].values()), {"slices": []})
     rows = [
         {
             "by": part["by"],
@@ -79,10 +80,21 @@ def map_of(warehouse: Warehouse, most: int, seed: int = 7) -> pd.DataFrame:
     places = np.sort(draw.choice(count, min(most, count), replace=False))
     vectors = searchable.items.vectors[searchable.pictures[places]]
     centred = vectors - vectors.mean(0)
-    # Of two components, the eigenvectors of the smaller of the two products are enough.
-    axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
-    spots = centred @ axes.T
+    spots = _two_components(centred, draw)
     frame = pd.DataFrame({"id": searchable.ids[places], "x": spots[:, 0], "y": spots[:, 1]})
-    told = warehouse.rows("SELECT product_id AS id, name, article_type, master_category "
-                          "FROM catalogue WHERE has_picture")
+    told = warehouse.rows(
+        "SELECT product_id AS id, name, article_type, master_category "
+        "FROM catalogue WHERE has_picture"
+    )
     return frame.merge(told, on="id")
+
+
+def _two_components(centred: Floats, draw: np.random.Generator) -> NDArray[np.float64]:
+    """Return the places [n, 2] along the two main axes, by subspace iteration: a whole singular
+    value decomposition would take seconds.
+    """
+    axes = draw.standard_normal((centred.shape[1], 2))
+    for _ in range(_ROUNDS):
+        axes = np.linalg.qr(centred.T @ (centred @ axes))[0]
+    left, sizes, _ = np.linalg.svd(centred @ axes, full_matrices=False)
+    return np.asarray(left * sizes)

@@ -1,7 +1,8 @@
 """What the pages share: the warehouse as it is now, filters, figures with downloads, the grid."""
 
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ NIGHTLY = "./spark-submit.sh nightly"
 _TILE_WIDTH = 148
 _LONGEST = 58
 T = TypeVar("T")
+Product = Mapping[Any, Any]
 
 
 @st.cache_resource(max_entries=1)
@@ -157,24 +159,24 @@ def file_name(title: str) -> str:
 
 def grid(
     source: Warehouse,
-    products: Sequence[dict[str, Any]],
-    notes: Callable[[dict[str, Any]], list[str]],
-    draw_more: Callable[[dict[str, Any]], object] = lambda _: None,
+    products: pd.DataFrame,
+    notes: Callable[[Product], list[str]],
+    draw_more: Callable[[Product], object] = lambda _: None,
 ) -> None:
     """Draw products side by side: picture, name, lines of notes, and a link to those like it.
 
-    A product has `product_id` and `name`. All of them are text of the catalogue, and shown as it is.
+    A product has `product_id` and `name`. Text of the catalogue is shown as it stands.
     """
-    tiles = source.tiles(product["product_id"] for product in products)
+    tiles = source.tiles(products["product_id"].tolist())
     with st.container(horizontal=True, gap="small"):
-        for product in products:
+        for product in products.to_dict("records"):
             with st.container(width=_TILE_WIDTH, gap="xxsmall"):
                 draw_product(product, tiles.get(product["product_id"]), notes(product))
                 draw_more(product)
 
 
 def draw_product(
-    product: dict[str, Any], picture: bytes | None, notes: Sequence[str], width: int = _TILE_WIDTH
+    product: Product, picture: bytes | None, notes: Sequence[str], width: int = _TILE_WIDTH
 ) -> None:
     """Draw one product; its picture leads on to those like it."""
     if picture is None:
@@ -215,3 +217,11 @@ def whole_number(name: str, default: int) -> int:
     """Return a parameter of the URL that is a number; anybody may have written it."""
     text = st.query_params.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else default
+
+
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+def plain(text: str) -> str:
+    """Return a text for where Markdown is read, so that it is shown as it is."""
+    return _PUNCTUATION.sub(r"\\\1", text)

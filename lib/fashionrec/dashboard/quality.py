@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -34,10 +33,13 @@ def show() -> None:
     view = st.segmented_control(
         "Show", _VIEWS, default=_VIEWS[0], key="view", required=True, bind="query-params"
     )
-    {"Report": _report, "Confusions": _confusions, "Mistakes": _mistakes, "Map": _map}[view](source)
+    if view == _VIEWS[0]:
+        _report()
+    else:
+        {"Confusions": _confusions, "Mistakes": _mistakes, "Map": _map}[view](source)
 
 
-def _report(source: Warehouse) -> None:  # noqa: ARG001: the reports lie beside the warehouse
+def _report() -> None:
     folder = resolve(page.config().evaluate.folder)
     files = sorted(folder.glob("*/report.json"), key=lambda f: f.stat().st_mtime, reverse=True)
     if not files:
@@ -47,15 +49,20 @@ def _report(source: Warehouse) -> None:  # noqa: ARG001: the reports lie beside 
     file = st.selectbox("Report of", files, format_func=lambda f: f.parent.name, width=400)
     report = _read(file, file.stat().st_mtime)
     rows = report["rows"]
-    st.caption(f"On {rows['validation']:,} pictures and {rows['unseen']:,} products that no "
-               "training saw")
+    st.caption(
+        f"On {rows['validation']:,} pictures and {rows['unseen']:,} products that no training saw"
+    )
     for name, told in report["classification"].items():
         with st.container(border=True):
             st.text(name)
             with st.container(horizontal=True):
                 top1 = told["top1"]
-                st.metric("Right answers", f"{top1['value']:.1%}", width=150,
-                          help=f"95% interval {top1['low']:.1%} to {top1['high']:.1%}")
+                st.metric(
+                    "Right answers",
+                    f"{top1['value']:.1%}",
+                    width=150,
+                    help=f"95% interval {top1['low']:.1%} to {top1['high']:.1%}",
+                )
                 st.metric("Mean over types", f"{told['macro']:.1%}", width=150)
                 st.metric("Calibration error", f"{told['calibration']['error']:.3f}", width=150)
                 st.metric("Accepted", f"{told['accepted']['coverage']:.0%}", width=150)
@@ -65,10 +72,14 @@ def _report(source: Warehouse) -> None:  # noqa: ARG001: the reports lie beside 
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**Worst slices**", width="stretch")
             page.download("Worst slices", worst)
-        st.dataframe(worst, hide_index=True, column_config={
-            "precision": st.column_config.NumberColumn(format="%.3f"),
-            "queries": st.column_config.NumberColumn(format="localized"),
-        })
+        st.dataframe(
+            worst,
+            hide_index=True,
+            column_config={
+                "precision": st.column_config.NumberColumn(format="%.3f"),
+                "queries": st.column_config.NumberColumn(format="localized"),
+            },
+        )
     for warning in report["warnings"]:
         st.warning(page.plain(warning))
 
@@ -105,15 +116,18 @@ def _mistakes(source: Warehouse) -> None:
     shown = rows[rows["article_type"] == wanted] if wanted else rows
     pages = -(-len(shown) // size)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.text("The surest mistakes first", width="stretch")
+        st.text("Likely errors of the catalogue first", width="stretch")
         page.download("Mistakes", shown)
     number = min(st.session_state.get("mistakes", 1), pages)
     part = shown.iloc[(number - 1) * size : number * size]
     page.grid(
         source,
-        part.to_dict("records"),
-        lambda row: [f"is {row['article_type']}", f"called {row['predicted']}",
-                     f"at {row['probability']:.0%}"],
+        part,
+        lambda row: [
+            f"is {row['article_type']}",
+            f"called {row['predicted_article_type']}",
+            f"at {row['predicted_probability']:.0%}",
+        ],
     )
     if pages > 1:
         st.session_state["mistakes"] = number
@@ -129,9 +143,13 @@ def _map(source: Warehouse) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**Map of the embeddings**", width="stretch")
             page.download("Map of the embeddings", rows)
-        st.caption(f"{len(rows):,} products, drawn at random, by the two main directions in which "
-                   "their embeddings differ. Products that look alike are close to each other.")
-        st.altair_chart(_map_chart(rows.assign(image=page.kept(source, _points, tuple(rows["id"])))))
+        st.caption(
+            f"{len(rows):,} products, drawn at random, by the two main directions in which "
+            "their embeddings differ. Products that look alike are close to each other."
+        )
+        st.altair_chart(
+            _map_chart(rows.assign(image=page.kept(source, _points, tuple(rows["id"]))))
+        )
 
 
 def _points(source: Warehouse, ids: tuple[int, ...]) -> list[str]:
@@ -142,7 +160,7 @@ def _points(source: Warehouse, ids: tuple[int, ...]) -> list[str]:
 def _map_chart(rows: pd.DataFrame) -> alt.Chart:
     order = rows["master_category"].value_counts().index.tolist()
     plain = alt.Axis(labels=False, ticks=False, title=None, grid=False, domain=False)
-    return (
+    chart: alt.Chart = (
         alt.Chart(rows)
         .mark_circle(size=42, opacity=0.75)
         .encode(
@@ -159,3 +177,4 @@ def _map_chart(rows: pd.DataFrame) -> alt.Chart:
         .properties(height=560)
         .interactive()
     )
+    return chart

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from fashionrec.dashboard import catalogue, page
@@ -14,7 +15,7 @@ from fashionrec.dashboard.encoding import (
     require_usable,
     verdict_of,
 )
-from fashionrec.dashboard.filters import Filters
+from fashionrec.dashboard.filters import FIELDS, Filters
 from fashionrec.dashboard.pictures import tile
 from fashionrec.dashboard.warehouse import Warehouse
 from fashionrec.errors import FashionrecError
@@ -76,7 +77,7 @@ def _choose(source: Warehouse, text: str) -> None:
         st.info("No product has this name or id.", icon=":material/search_off:")
         return
     st.caption(f"{count:,} products; choose one by the number below its picture")
-    page.grid(source, rows.to_dict("records"), lambda _: [])
+    page.grid(source, rows, lambda _: [])
 
 
 def _product(source: Warehouse, filters: Filters, told: dict[str, Any]) -> None:
@@ -196,10 +197,12 @@ def _uploaded() -> bytes | None:
 
 
 def _linked() -> bytes | None:
-    with st.form("link", border=False):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            url = st.text_input("The URL of a picture", placeholder="https://…", max_chars=8_192)
-            sent = st.form_submit_button("Search", type="primary")
+    with (
+        st.form("link", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        url = st.text_input("The URL of a picture", placeholder="https://…", max_chars=8_192)
+        sent = st.form_submit_button("Search", type="primary")
     if sent:
         st.session_state["linked"] = None
         if url.strip():
@@ -209,9 +212,7 @@ def _linked() -> bytes | None:
     return linked
 
 
-def _answer(
-    source: Warehouse, filters: Filters, content: bytes, model: PictureEncoder
-) -> None:
+def _answer(source: Warehouse, filters: Filters, content: bytes, model: PictureEncoder) -> None:
     encoded = model.encode(content)
     left, right = st.columns([1, 2])
     with left:
@@ -224,18 +225,19 @@ def _answer(
     _results(source, _search(source, encoded.embedding, filters), seen)
 
 
-def _results(
-    source: Warehouse, found: list[tuple[int, float]], told: dict[str, Any]
-) -> None:
+def _results(source: Warehouse, found: list[tuple[int, float]], told: dict[str, Any]) -> None:
     if not found:
         st.info("No product fits these filters.", icon=":material/filter_alt_off:")
         return
     known = catalogue.told_of(source, [int(i) for i, _ in found])
-    products = [
-        {"product_id": int(i), "name": _name(known[int(i)]), "similarity": value}
-        for i, value in found
-        if int(i) in known
-    ]
+    products = pd.DataFrame(
+        [
+            {"product_id": int(i), "name": _name(known[int(i)]), "similarity": value}
+            for i, value in found
+            if int(i) in known  # else a night has removed it since the search was written
+        ],
+        columns=["product_id", "name", "similarity"],
+    )
     page.grid(
         source,
         products,
@@ -246,13 +248,17 @@ def _results(
 
 def _compare_link(told: dict[str, Any], other: int) -> None:
     if "product_id" in told:
-        query = {"product": str(told["product_id"]), "compare": str(other)}
+        query: dict[str, Any] = {"product": str(told["product_id"]), "compare": str(other)}
         st.page_link(
             st.session_state["similar_page"],
             label="Compare",
             icon=":material/compare_arrows:",
-            query_params=query | {n: st.query_params.get_all(n) for n in page.FIELDS if n in st.query_params},
+            query_params=query | _kept_filters(),
         )
+
+
+def _kept_filters() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in FIELDS if name in st.query_params}
 
 
 def _compare(source: Warehouse, first: dict[str, Any], second: dict[str, Any]) -> None:

@@ -51,9 +51,7 @@ class Warehouse:
             found = cursor.execute(sql, [list(ids)]).fetchall()
         return {int(product_id): bytes(content) for product_id, content in found}
 
-    def tiles(
-        self, ids: Iterable[int], make: Callable[[bytes], bytes] = tile
-    ) -> dict[int, bytes]:
+    def tiles(self, ids: Iterable[int], make: Callable[[bytes], bytes] = tile) -> dict[int, bytes]:
         """Return a small picture of one size for each of a few products that have one."""
         wanted = list(dict.fromkeys(ids))
         with self._lock:
