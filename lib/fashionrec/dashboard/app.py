@@ -4,10 +4,11 @@ import streamlit as st
 
 from fashionrec.dashboard import explore, nights, page, quality, similar
 from fashionrec.dashboard.gate import require_log_in
+from fashionrec.dashboard.pictures import favicon
 
 st.set_page_config(
     page_title="fashionrec",
-    page_icon=":material/styler:",
+    page_icon=favicon(),
     layout="wide",
     initial_sidebar_state="auto",
 )

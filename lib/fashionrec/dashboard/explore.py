@@ -44,7 +44,9 @@ def _totals(source: Warehouse, filters: Filters) -> None:
         if len(years):
             last = years.iloc[-1]
             change = None if last["growth"] != last["growth"] else f"{last['growth']:+,.0f}%"
-            st.metric(f"Of {last['year']:.0f}", f"{last['products']:,.0f}", change, width=150)
+            st.metric(
+                f"Products of {last['year']:.0f}", f"{last['products']:,.0f}", change, width=150
+            )
 
 
 def _products(source: Warehouse, filters: Filters) -> None:
@@ -68,12 +70,7 @@ def _products(source: Warehouse, filters: Filters) -> None:
         lambda row: [f"{row['article_type']}, {row['base_colour']}"],
     )
     if pages > 1:
-        st.session_state["pages"] = number
-        st.pagination(pages, key="pages", on_change=_turn)
-
-
-def _turn() -> None:
-    st.query_params["page"] = str(st.session_state["pages"])
+        page.turn_pages(number, pages)
 
 
 def _composition(source: Warehouse, filters: Filters) -> None:

@@ -109,9 +109,10 @@ def growth(rows: pd.DataFrame) -> go.Figure:
         line={"dash": "dot"},
         hovertemplate="%{x}: %{y:+,.0f}%<extra></extra>",
     )
-    figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "ticksuffix": "%"})
+    right = {"overlaying": "y", "side": "right", "showgrid": False, "tickmode": "auto"}
+    figure.update_layout(yaxis2=right | {"tickformat": ",.0f", "ticksuffix": "%"})
     figure.update_xaxes(dtick=1, tickformat="d")
-    figure.update_layout(yaxis={"tickformat": ","}, yaxis2={"tickformat": ",", "showgrid": False})
+    figure.update_layout(yaxis={"tickformat": ","})
     return _tidy(figure)
 
 

@@ -80,7 +80,7 @@ def _details(table: pd.DataFrame) -> None:
         )
     with right, st.container(border=True):
         st.markdown("**Audits**")
-        st.dataframe(audits(row, page.config().audits), hide_index=True)
+        st.dataframe(audits(row.to_dict(), page.config().audits), hide_index=True)
 
 
 def _rejects(source: Warehouse) -> None:

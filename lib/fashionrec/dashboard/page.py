@@ -19,7 +19,7 @@ from fashionrec.dashboard.warehouse import Key, Warehouse, key_of
 
 NIGHTLY = "./spark-submit.sh nightly"
 _TILE_WIDTH = 148
-_LONGEST = 58
+_LONGEST = 36
 T = TypeVar("T")
 Product = Mapping[Any, Any]
 
@@ -183,7 +183,7 @@ def draw_product(
         no_picture(width)
     else:
         st.image(picture, width=width, alt=product["name"])
-    with st.container(height=64, border=False, gap=None):
+    with st.container(height=48, border=False, gap=None):
         st.text(shortened(product["name"]) or "(no name)", width="stretch")
     for note in notes:
         st.text(note, width="stretch")
@@ -194,6 +194,16 @@ def draw_product(
         query_params={"product": str(product["product_id"])},
         help="Find similar products",
     )
+
+
+def turn_pages(number: int, pages: int) -> None:
+    """Draw the way to other pages; which one it is lives in the URL."""
+    key = f"page-{number}-of-{pages}"
+    st.pagination(pages, default=number, key=key, on_change=_turn, args=(key,))
+
+
+def _turn(key: str) -> None:
+    st.query_params["page"] = str(st.session_state[key])
 
 
 def no_picture(width: int) -> None:
@@ -209,7 +219,7 @@ def no_picture(width: int) -> None:
 
 
 def shortened(text: str, longest: int = _LONGEST) -> str:
-    """Return a text that fits into two or three lines of a tile."""
+    """Return a text that fits into two lines of a tile."""
     return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
 
 

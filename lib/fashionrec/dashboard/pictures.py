@@ -2,7 +2,7 @@
 
 import io
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from fashionrec.ingest.pictures import Limits, UnusableError, examine_picture
 from fashionrec.settings import IngestSettings
@@ -23,6 +23,15 @@ def tile(content: bytes, size: tuple[int, int] = SIZE) -> bytes:
         buffer, "JPEG", quality=88
     )
     return buffer.getvalue()
+
+
+def favicon() -> Image.Image:
+    """Draw the page's icon: Streamlit's own come from another site."""
+    icon = Image.new("RGBA", (64, 64))
+    draw = ImageDraw.Draw(icon)
+    draw.rounded_rectangle((0, 0, 63, 63), 14, fill="#3b6fd4")
+    draw.polygon([(22, 14), (42, 14), (38, 28), (50, 52), (14, 52), (26, 28)], fill="white")
+    return icon
 
 
 def point(content: bytes) -> bytes:

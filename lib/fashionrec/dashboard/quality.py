@@ -118,7 +118,7 @@ def _mistakes(source: Warehouse) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text("Likely errors of the catalogue first", width="stretch")
         page.download("Mistakes", shown)
-    number = min(st.session_state.get("mistakes", 1), pages)
+    number = min(max(page.whole_number("page", 1), 1), pages)
     part = shown.iloc[(number - 1) * size : number * size]
     page.grid(
         source,
@@ -130,8 +130,7 @@ def _mistakes(source: Warehouse) -> None:
         ],
     )
     if pages > 1:
-        st.session_state["mistakes"] = number
-        st.pagination(pages, key="mistakes")
+        page.turn_pages(number, pages)
 
 
 def _map(source: Warehouse) -> None:

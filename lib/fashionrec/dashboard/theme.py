@@ -35,6 +35,10 @@ _BOTH = {
     "chartCategoricalColors": CATEGORIES,
     "chartSequentialColors": SEQUENCE,
     "baseRadius": "0.6rem",
+    "baseFontSize": 15,
+    "headingFontSizes": ["1.9rem", "1.4rem", "1.15rem"],
+    "metricValueFontSize": "1.7rem",
+    "paddingTop": "1.5rem",
 }
 _LIGHT = {
     "backgroundColor": "#ffffff",

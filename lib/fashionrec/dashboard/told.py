@@ -39,6 +39,7 @@ def seconds_of(table: pd.DataFrame) -> pd.DataFrame:
         }
         for row in reversed(table.to_dict("records"))
         for step, seconds in row["steps"].items()
+        if "." not in step  # else a part of a step, summed over its tasks
     ]
     return pd.DataFrame(rows, columns=["run", "step", "seconds"])
 
@@ -54,7 +55,7 @@ def _split(name: str) -> tuple[str, str]:
     return step, what.replace("_", " ")
 
 
-def audits(run: Mapping[str, Any], rules: Mapping[str, AuditSettings]) -> pd.DataFrame:
+def audits(run: Mapping[Any, Any], rules: Mapping[str, AuditSettings]) -> pd.DataFrame:
     """Return each rule of the audits, its limit, and what a run found: a record tells only of
     rules that were broken.
     """

@@ -31,7 +31,7 @@ def cloud(words: pd.DataFrame, seed: int = 7) -> bytes:
         mode="RGBA",
         random_state=seed,
         prefer_horizontal=1.0,
-        color_func=lambda word, **_: CATEGORIES[len(word) % 7],
+        color_func=lambda word, **_: CATEGORIES[len(word) % 5],
     ).generate_from_frequencies(dict(zip(words["word"], words["products"], strict=True)))
     buffer = io.BytesIO()
     drawn.to_image().save(buffer, "PNG")
