@@ -24,9 +24,7 @@ def show() -> None:
         filters = page.filters_of(source, st)
     st.title("Explore the catalogue")
     _totals(source, filters)
-    view = st.segmented_control(
-        "Show", _VIEWS, default=_VIEWS[0], key="view", required=True, bind="query-params"
-    )
+    view = page.choose("view", _VIEWS)
     if view == _VIEWS[0]:
         _products(source, filters)
     else:
@@ -68,6 +66,7 @@ def _products(source: Warehouse, filters: Filters) -> None:
         source,
         rows,
         lambda row: [f"{row['article_type']}, {row['base_colour']}"],
+        page.link_to_similar,
     )
     if pages > 1:
         page.turn_pages(number, pages)
@@ -149,7 +148,7 @@ def _names(source: Warehouse, filters: Filters) -> None:
             st.info("No product fits these filters.", icon=":material/filter_alt_off:")
             return
         drawn = page.kept(source, _cloud, filters=filters)
-        st.image(drawn, width="stretch", alt="Words of product names, larger where more often")
+        page.draw_picture(drawn, "stretch", "Words of product names")
         st.download_button(
             "PNG",
             drawn,

@@ -2,9 +2,10 @@
 
 import re
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -119,6 +120,28 @@ def _forget() -> None:
         st.query_params.pop(name, None)
 
 
+def choose(name: str, options: Sequence[str]) -> str:
+    """Ask for one of a few; the choice lives in the URL, and the first is meant by none."""
+    given = st.query_params.get(name)
+    key = f"choice-{name}"
+    st.session_state[key] = given if given in options else options[0]
+    st.segmented_control(
+        name.capitalize(),
+        options,
+        key=key,
+        required=True,
+        label_visibility="collapsed",
+        on_change=_keep_choice,
+        args=(name, key),
+    )
+    return str(st.session_state[key])
+
+
+def _keep_choice(name: str, key: str) -> None:
+    st.query_params[name] = st.session_state[key]
+    st.query_params.pop("page", None)
+
+
 def figure(
     title: str, rows: pd.DataFrame, draw: Callable[[pd.DataFrame], go.Figure], note: str = ""
 ) -> None:
@@ -161,9 +184,9 @@ def grid(
     source: Warehouse,
     products: pd.DataFrame,
     notes: Callable[[Product], list[str]],
-    draw_more: Callable[[Product], object] = lambda _: None,
+    lead_on: Callable[[Product], object],
 ) -> None:
-    """Draw products side by side: picture, name, lines of notes, and a link to those like it.
+    """Draw products side by side: picture, name, lines of notes, and what leads on from there.
 
     A product has `product_id` and `name`. Text of the catalogue is shown as it stands.
     """
@@ -171,22 +194,24 @@ def grid(
     with st.container(horizontal=True, gap="small"):
         for product in products.to_dict("records"):
             with st.container(width=_TILE_WIDTH, gap="xxsmall"):
-                draw_product(product, tiles.get(product["product_id"]), notes(product))
-                draw_more(product)
+                draw_product(product, tiles.get(product["product_id"]))
+                for note in notes(product):
+                    st.text(note, width="stretch")
+                lead_on(product)
 
 
-def draw_product(
-    product: Product, picture: bytes | None, notes: Sequence[str], width: int = _TILE_WIDTH
-) -> None:
-    """Draw one product; its picture leads on to those like it."""
+def draw_product(product: Product, picture: bytes | None, width: int = _TILE_WIDTH) -> None:
+    """Draw a product's picture and name."""
     if picture is None:
         no_picture(width)
     else:
-        st.image(picture, width=width, alt=product["name"])
+        draw_picture(picture, width, product["name"])
     with st.container(height=48, border=False, gap=None):
         st.text(shortened(product["name"]) or "(no name)", width="stretch")
-    for note in notes:
-        st.text(note, width="stretch")
+
+
+def link_to_similar(product: Product) -> None:
+    """Draw the link to the products like one, on their own page."""
     st.page_link(
         st.session_state["similar_page"],
         label=f"{product['product_id']}",
@@ -194,6 +219,15 @@ def draw_product(
         query_params={"product": str(product["product_id"])},
         help="Find similar products",
     )
+
+
+def draw_picture(picture: bytes, width: int | Literal["stretch"], alt: str) -> None:
+    """Draw a JPEG or PNG that was drawn here.
+
+    It goes with the page and not under an address of its own, which anybody might ask for.
+    """
+    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
+    st.image(f"data:image/{kind};base64,{b64encode(picture).decode()}", width=width, alt=alt)
 
 
 def turn_pages(number: int, pages: int) -> None:

@@ -30,9 +30,7 @@ def show() -> None:
     """Draw the page."""
     source = page.warehouse()
     st.title("Quality of the model")
-    view = st.segmented_control(
-        "Show", _VIEWS, default=_VIEWS[0], key="view", required=True, bind="query-params"
-    )
+    view = page.choose("view", _VIEWS)
     if view == _VIEWS[0]:
         _report()
     else:
@@ -128,6 +126,7 @@ def _mistakes(source: Warehouse) -> None:
             f"called {row['predicted_article_type']}",
             f"at {row['predicted_probability']:.0%}",
         ],
+        page.link_to_similar,
     )
     if pages > 1:
         page.turn_pages(number, pages)

@@ -15,7 +15,7 @@ from fashionrec.dashboard.encoding import (
     require_usable,
     verdict_of,
 )
-from fashionrec.dashboard.filters import FIELDS, Filters
+from fashionrec.dashboard.filters import Filters
 from fashionrec.dashboard.pictures import tile
 from fashionrec.dashboard.warehouse import Warehouse
 from fashionrec.errors import FashionrecError
@@ -46,15 +46,7 @@ def show() -> None:
         st.subheader("Only find")
         filters = page.filters_of(source, st)
     st.title("Find similar")
-    by = st.segmented_control(
-        "Search with",
-        _SOURCES,
-        default=_SOURCES[0],
-        key="by",
-        required=True,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    by = page.choose("by", _SOURCES)
     if by == "Product":
         _by_product(source, filters)
     else:
@@ -64,7 +56,7 @@ def show() -> None:
 def _by_product(source: Warehouse, filters: Filters) -> None:
     product_id = page.whole_number("product", -1)
     told = catalogue.told_of(source, [product_id]).get(product_id)
-    text = st.text_input("Search by name or id", key="text", max_chars=200, placeholder="Any")
+    text = st.text_input("Search by name or id", key="search", max_chars=200, placeholder="Any")
     if text or told is None:
         _choose(source, text or "")
     if told is not None:
@@ -77,7 +69,7 @@ def _choose(source: Warehouse, text: str) -> None:
         st.info("No product has this name or id.", icon=":material/search_off:")
         return
     st.caption(f"{count:,} products; choose one by the number below its picture")
-    page.grid(source, rows, lambda _: [])
+    page.grid(source, rows, lambda _: [], lambda row: _lead_on("found", row))
 
 
 def _product(source: Warehouse, filters: Filters, told: dict[str, Any]) -> None:
@@ -88,7 +80,7 @@ def _product(source: Warehouse, filters: Filters, told: dict[str, Any]) -> None:
         if picture is None:
             page.no_picture(240)
         else:
-            st.image(picture, width=240, alt=_name(told))
+            page.draw_picture(picture, 240, _name(told))
     with right:
         st.caption(f"Product {product_id}")
         st.text(_name(told))
@@ -147,7 +139,8 @@ def _published_lists(source: Warehouse, told: dict[str, Any]) -> None:
     for name in rows["list"].unique():
         st.subheader(str(name).replace("_", " ").capitalize())
         mine = rows[rows["list"] == name]
-        _results(source, list(zip(mine["neighbour_id"], mine["similarity"], strict=True)), told)
+        found = list(zip(mine["neighbour_id"], mine["similarity"], strict=True))
+        _results(source, found, told, str(name))
 
 
 def _searched_lists(source: Warehouse, filters: Filters, told: dict[str, Any]) -> None:
@@ -216,7 +209,7 @@ def _answer(source: Warehouse, filters: Filters, content: bytes, model: PictureE
     encoded = model.encode(content)
     left, right = st.columns([1, 2])
     with left:
-        st.image(tile(content), width=240, alt="The picture that is searched with")
+        page.draw_picture(tile(content), 240, "The picture that is searched with")
     with right:
         verdict = verdict_of(encoded, model.model)
         _verdict(verdict)
@@ -225,7 +218,9 @@ def _answer(source: Warehouse, filters: Filters, content: bytes, model: PictureE
     _results(source, _search(source, encoded.embedding, filters), seen)
 
 
-def _results(source: Warehouse, found: list[tuple[int, float]], told: dict[str, Any]) -> None:
+def _results(
+    source: Warehouse, found: list[tuple[int, float]], told: dict[str, Any], name: str = "found"
+) -> None:
     if not found:
         st.info("No product fits these filters.", icon=":material/filter_alt_off:")
         return
@@ -242,23 +237,41 @@ def _results(source: Warehouse, found: list[tuple[int, float]], told: dict[str, 
         source,
         products,
         lambda row: [f"{row['similarity']:.3f}", reason_of(told, known[row["product_id"]])],
-        lambda row: _compare_link(told, row["product_id"]),
+        lambda row: _lead_on(name, row, told.get("product_id")),
     )
 
 
-def _compare_link(told: dict[str, Any], other: int) -> None:
-    if "product_id" in told:
-        query: dict[str, Any] = {"product": str(told["product_id"]), "compare": str(other)}
-        st.page_link(
-            st.session_state["similar_page"],
-            label="Compare",
+def _lead_on(where: str, product: page.Product, first: int | None = None) -> None:
+    """Draw buttons that go on to a product, and that compare it with the first one."""
+    product_id = int(product["product_id"])
+    st.button(
+        str(product_id),
+        key=f"{where}-{product_id}",
+        icon=":material/image_search:",
+        type="tertiary",
+        help="Find products similar to this one",
+        on_click=_go_to,
+        args=(product_id,),
+    )
+    if first is not None and first != product_id:
+        st.button(
+            "Compare",
+            key=f"{where}-{product_id}-compare",
             icon=":material/compare_arrows:",
-            query_params=query | _kept_filters(),
+            type="tertiary",
+            on_click=_go_to,
+            args=(first, product_id),
         )
 
 
-def _kept_filters() -> dict[str, list[str]]:
-    return {name: st.query_params.get_all(name) for name in FIELDS if name in st.query_params}
+def _go_to(product_id: int, compared: int | None = None) -> None:
+    """Show another product under the same filters; no link, which would leave the URL as it is."""
+    for name in ("by", "compare"):
+        st.query_params.pop(name, None)
+    st.query_params["product"] = str(product_id)
+    if compared is not None:
+        st.query_params["compare"] = str(compared)
+    st.session_state["search"] = ""
 
 
 def _compare(source: Warehouse, first: dict[str, Any], second: dict[str, Any]) -> None:
@@ -269,12 +282,7 @@ def _compare(source: Warehouse, first: dict[str, Any], second: dict[str, Any]) -
         with st.container(horizontal=True, gap="medium"):
             for told, product_id in zip((first, second), ids, strict=True):
                 with st.container(width=160):
-                    page.draw_product(
-                        {"product_id": product_id, "name": _name(told)},
-                        tiles.get(product_id),
-                        [],
-                        160,
-                    )
+                    page.draw_product({"name": _name(told)}, tiles.get(product_id), 160)
         searchable = source.searchable
         vectors = [searchable.vector_of(i) for i in ids] if searchable else [None, None]
         if vectors[0] is not None and vectors[1] is not None:
