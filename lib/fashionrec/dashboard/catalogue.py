@@ -110,7 +110,7 @@ def page_of(
 def told_of(warehouse: Warehouse, ids: Sequence[int]) -> dict[int, dict[str, object]]:
     """Return what is known of a few products, by id; what the catalogue does not give is left out.
 
-    Predictions are those of the model whose neighbours are published.
+    Predictions are the current model's.
     """
     rows = warehouse.rows(
         "SELECT p.*, e.predicted_article_type, e.predicted_probability, e.predicted_accepted "

@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from fashionrec.dashboard import catalogue, figures, page
+from fashionrec.dashboard import catalogue, drawing, figures, page
 from fashionrec.dashboard.filters import FIELDS, Filters
 from fashionrec.dashboard.warehouse import Warehouse
 from fashionrec.dashboard.words import cloud, count_words
@@ -61,15 +61,15 @@ def _products(source: Warehouse, filters: Filters) -> None:
     number = min(max(number, 1), pages)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"{count:,} products, page {number:,} of {pages:,}", width="stretch")
-        page.download("Products on this page", rows)
-    page.grid(
+        drawing.download("Products on this page", rows)
+    drawing.grid(
         source,
         rows,
         lambda row: [f"{row['article_type']}, {row['base_colour']}"],
-        page.link_to_similar,
+        drawing.link_to_similar,
     )
     if pages > 1:
-        page.turn_pages(number, pages)
+        drawing.turn_pages(number, pages)
 
 
 def _composition(source: Warehouse, filters: Filters) -> None:
@@ -77,7 +77,7 @@ def _composition(source: Warehouse, filters: Filters) -> None:
     rows = page.kept(source, catalogue.count_by, name, filters=filters)
     shown = min(len(rows), _MOST_BARS)
     note = f"The {shown} largest of {len(rows)}; the CSV has these." if len(rows) > shown else ""
-    page.figure(
+    drawing.figure(
         f"Products by {FIELDS[name].lower()}",
         rows.head(_MOST_BARS),
         partial(figures.bars, name=name),
@@ -86,7 +86,7 @@ def _composition(source: Warehouse, filters: Filters) -> None:
     left, right = st.columns(2)
     for column, other in ((left, "gender"), (right, "master_category")):
         with column:
-            page.figure(
+            drawing.figure(
                 f"Shares by {FIELDS[other].lower()}",
                 page.kept(source, catalogue.count_by, other, filters=filters),
                 partial(figures.donut, name=other),
@@ -96,14 +96,14 @@ def _composition(source: Warehouse, filters: Filters) -> None:
 def _hierarchy(source: Warehouse, filters: Filters) -> None:
     path = ("master_category", "sub_category", "article_type")
     rows = page.kept(source, catalogue.count_by, *path, filters=filters)
-    page.figure(
+    drawing.figure(
         "Categories as a treemap",
         rows,
         lambda rows: figures.hierarchy(rows, path, sunburst=False),
         "Click a category to look inside.",
     )
     rings = ("gender", "master_category", "sub_category")
-    page.figure(
+    drawing.figure(
         "Genders and categories as a sunburst",
         page.kept(source, catalogue.count_by, *rings, filters=filters),
         lambda rows: figures.hierarchy(rows, rings, sunburst=True),
@@ -111,13 +111,13 @@ def _hierarchy(source: Warehouse, filters: Filters) -> None:
 
 
 def _years(source: Warehouse, filters: Filters) -> None:
-    page.figure(
+    drawing.figure(
         "Growth per year", page.kept(source, catalogue.per_year, filters=filters), figures.growth
     )
     name = _field("master_category")
     rows = page.kept(source, catalogue.per_year_and, name, filters=filters)
     for title, kind in (("area", "area"), ("stacked bars", "bars")):
-        page.figure(
+        drawing.figure(
             f"Products per year by {FIELDS[name].lower()}, {title}",
             rows,
             partial(figures.over_years, name=name, kind=kind),
@@ -125,12 +125,12 @@ def _years(source: Warehouse, filters: Filters) -> None:
 
 
 def _seasons(source: Warehouse, filters: Filters) -> None:
-    page.figure(
+    drawing.figure(
         "Season and usage",
         page.kept(source, catalogue.count_by, "season", "usage", filters=filters),
         lambda rows: figures.heat_map(rows, "season", "usage"),
     )
-    page.figure(
+    drawing.figure(
         "Season and gender",
         page.kept(source, catalogue.count_by, "season", "gender", filters=filters),
         lambda rows: figures.heat_map(rows, "season", "gender"),
@@ -143,12 +143,12 @@ def _names(source: Warehouse, filters: Filters) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**Words of product names**", width="stretch")
             if len(words):
-                page.download("Words of product names", words)
+                drawing.download("Words of product names", words)
         if not len(words):
             st.info("No product fits these filters.", icon=":material/filter_alt_off:")
             return
         drawn = page.kept(source, _cloud, filters=filters)
-        page.draw_picture(drawn, "stretch", "Words of product names")
+        drawing.draw_picture(drawn, "stretch", "Words of product names")
         st.download_button(
             "PNG",
             drawn,
@@ -169,7 +169,7 @@ def _cloud(source: Warehouse, filters: Filters) -> bytes:
 
 
 def _flow(source: Warehouse, filters: Filters) -> None:
-    page.figure(
+    drawing.figure(
         "From the catalogue to recommendations",
         page.kept(source, catalogue.flow, filters=filters),
         figures.funnel,

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from fashionrec.dashboard import figures, page
+from fashionrec.dashboard import drawing, figures, page
 from fashionrec.dashboard.told import audits, counts_of, rejects, runs, seconds_of, summed_rejects
 from fashionrec.dashboard.warehouse import Warehouse
 from fashionrec.errors import FashionrecError, StaleError
@@ -27,7 +27,7 @@ def show() -> None:
     _freshness(source, history)
     table = page.kept(source, runs, history)
     _runs(table)
-    page.figure("Seconds per step", seconds_of(table.head(_SHOWN)), figures.steps)
+    drawing.figure("Seconds per step", seconds_of(table.head(_SHOWN)), figures.steps)
     _details(table)
     _rejects(source)
 
@@ -46,7 +46,7 @@ def _runs(table: pd.DataFrame) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**Runs**", width="stretch")
-            page.download("Runs", table.drop(columns=["counts", "steps"]))
+            drawing.download("Runs", table.drop(columns=["counts", "steps"]))
         st.dataframe(
             table[["started_at", "job", "status", "seconds", "run_id", "message"]],
             hide_index=True,
@@ -88,7 +88,7 @@ def _rejects(source: Warehouse) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**Rejects of the catalogue as it stands**", width="stretch")
-            page.download("Rejects", page.kept(source, rejects, 1 << 20))
+            drawing.download("Rejects", page.kept(source, rejects, 1 << 20))
         if not len(rows):
             st.text("Everything of the catalogue could be used.")
             return

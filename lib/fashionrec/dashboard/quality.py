@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from fashionrec.config import resolve
-from fashionrec.dashboard import figures, page
+from fashionrec.dashboard import drawing, figures, page
 from fashionrec.dashboard.judged import (
     confusions,
     map_of,
@@ -64,12 +64,12 @@ def _report() -> None:
                 st.metric("Mean over types", f"{told['macro']:.1%}", width=150)
                 st.metric("Calibration error", f"{told['calibration']['error']:.3f}", width=150)
                 st.metric("Accepted", f"{told['accepted']['coverage']:.0%}", width=150)
-    page.figure("Precision of the lists", precision_of(report), figures.precision)
+    drawing.figure("Precision of the lists", precision_of(report), figures.precision)
     worst = slices_of(report)
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**Worst slices**", width="stretch")
-            page.download("Worst slices", worst)
+            drawing.download("Worst slices", worst)
         st.dataframe(
             worst,
             hide_index=True,
@@ -89,7 +89,7 @@ def _read(file: Path, changed: float) -> dict[str, Any]:  # noqa: ARG001
 
 def _confusions(source: Warehouse) -> None:
     rows = page.kept(source, confusions, _MOST_TYPES)
-    page.figure(
+    drawing.figure(
         "Confusions of article types",
         rows,
         figures.confusion,
@@ -115,10 +115,10 @@ def _mistakes(source: Warehouse) -> None:
     pages = -(-len(shown) // size)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text("Likely errors of the catalogue first", width="stretch")
-        page.download("Mistakes", shown)
+        drawing.download("Mistakes", shown)
     number = min(max(page.whole_number("page", 1), 1), pages)
     part = shown.iloc[(number - 1) * size : number * size]
-    page.grid(
+    drawing.grid(
         source,
         part,
         lambda row: [
@@ -126,10 +126,10 @@ def _mistakes(source: Warehouse) -> None:
             f"called {row['predicted_article_type']}",
             f"at {row['predicted_probability']:.0%}",
         ],
-        page.link_to_similar,
+        drawing.link_to_similar,
     )
     if pages > 1:
-        page.turn_pages(number, pages)
+        drawing.turn_pages(number, pages)
 
 
 def _map(source: Warehouse) -> None:
@@ -140,7 +140,7 @@ def _map(source: Warehouse) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**Map of the embeddings**", width="stretch")
-            page.download("Map of the embeddings", rows)
+            drawing.download("Map of the embeddings", rows)
         st.caption(
             f"{len(rows):,} products, drawn at random, by the two main directions in which "
             "their embeddings differ. Products that look alike are close to each other."
