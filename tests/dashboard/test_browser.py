@@ -24,6 +24,7 @@ from fashionrec.dashboard.warehouse import Warehouse
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
+expect.set_options(timeout=30_000)
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 PAGES = {
     "products": ("/", "Explore the catalogue"),
@@ -42,11 +43,10 @@ PAGES = {
     "map": ("/quality?view=Map", "Map of the embeddings"),
     "nights": ("/nights", "Rejects of the catalogue as it stands"),
 }
+ON_A_PHONE = ("products", "hierarchy", "similar", "mistakes", "nights")
 HOSTILE = (
-    "gender=<script>alert(1)</script>&gender=%00&year=-1&page=-5",
-    "view=../../etc/passwd&page=99999999999999999999&article_type=' OR 1=1 --",
-    "product=1e9&compare=NaN&by=%F0%9F%92%A3&season=" + "x" * 5_000,
-    "page=2&page=3&usage=%25&base_colour=&gender=" + "&gender=".join(map(str, range(300))),
+    "gender=<script>alert(1)</script>&gender=%00&view=../../etc/passwd&page=-5&product=1e9"
+    "&by=%F0%9F%92%A3&compare=NaN&season=" + "x" * 5_000 + "&gender=".join(map(str, range(300)))
 )
 
 
@@ -111,7 +111,7 @@ class Opener:
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         page.on("response", lambda answer: self._answer(answer.status, answer.url))
         page.on("request", lambda request: self._request(request.url))
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(30_000)
         self._open.append(page)
         page.goto(self._site + path)
         return page
@@ -153,8 +153,10 @@ def downloaded(page: Page, name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [*((name, "desk") for name in PAGES), *((name, "phone") for name in ON_A_PHONE)],
+)
 def test_a_page(open_page: Opener, name: str, size: str) -> None:
     path, told = PAGES[name]
     page = open_page(path, size)
@@ -167,10 +169,9 @@ def test_a_page(open_page: Opener, name: str, size: str) -> None:
         page.screenshot(path=f"{folder}/{name}-{size}.png")
 
 
-@pytest.mark.parametrize("query", HOSTILE, ids=range(len(HOSTILE)))
 @pytest.mark.parametrize("path", ["/", "/similar", "/quality"])
-def test_a_hostile_url_crashes_nothing(open_page: Opener, path: str, query: str) -> None:
-    page = open_page(f"{path}?{query}")
+def test_a_hostile_url_crashes_nothing(open_page: Opener, path: str) -> None:
+    page = open_page(f"{path}?{HOSTILE}")
     expect(page.locator("h1")).to_be_visible()
     settled(page)
 
@@ -187,7 +188,8 @@ def test_filters_narrow_each_other_and_live_in_the_url(open_page: Opener, shop: 
     of_men = shop.rows(
         "SELECT count(DISTINCT article_type) AS n FROM products WHERE gender = 'Men'"
     )
-    expect(page.get_by_role("option")).to_have_count(of_men["n"].iloc[0] + 1)  # and 'Select all'
+    types = int(of_men["n"].iloc[0])
+    expect(page.get_by_role("option")).to_have_count(types + 1)  # and 'Select all'
     page.keyboard.press("Escape")
     page.reload()
     expect(page.get_by_test_id("stMetricValue").first).to_have_text(f"{men:,}")

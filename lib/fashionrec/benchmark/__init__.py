@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fashionrec.benchmark import embed, ingest, neighbours
+from fashionrec.benchmark import dashboard, embed, ingest, neighbours
 from fashionrec.benchmark.report import Figures
 from fashionrec.cli import Context
 
@@ -10,4 +10,5 @@ BENCHMARKS: dict[str, Callable[[Context], Figures]] = {
     "ingest": ingest.run,
     "embed": embed.run,
     "neighbours": neighbours.run,
+    "dashboard": dashboard.run,
 }

@@ -131,9 +131,16 @@ def _write(store: TableReader, model_version: str, version: int, folder: Path) -
     keys = store.scan(EMBEDDINGS, ["product_id", "image_sha256"], of_model, version).to_table()
     keys = keys.sort_by("product_id")
     catalogue = export_catalogue(store, model_version, version, keys, folder)
-    os.replace(catalogue.vectors, folder / _VECTORS)
-    np.save(folder / _PRODUCTS, catalogue.ids)
-    np.save(folder / _PICTURES, catalogue.pictures)
+    lay_out(folder, model_version, catalogue.vectors, catalogue.ids, catalogue.pictures)
+
+
+def lay_out(folder: Path, model_version: str, vectors: Path, ids: Ints, pictures: Ints) -> None:
+    """Make a `Searchable` of a folder and a file of vectors in it, float32 [n, d], which is moved:
+    product ids[i] has the picture `pictures[i]` of them.
+    """
+    os.replace(vectors, folder / _VECTORS)
+    np.save(folder / _PRODUCTS, ids)
+    np.save(folder / _PICTURES, pictures)
     (folder / _MODEL).write_text(model_version)
     shared_items(folder / _VECTORS, torch.device("cpu"))  # lowers them, once for all readers
     (folder / _VECTORS).with_suffix(".lock").unlink(missing_ok=True)
