@@ -16,6 +16,7 @@ from fashionrec.models import used_model
 from fashionrec.read import TableReader
 
 Told = dict[str, object]
+_LOADING = Lock()  # torch traces one network at a time
 
 
 class PictureEncoder:
@@ -41,7 +42,9 @@ def load_encoder(config: Config, model_version: str) -> PictureEncoder:
     Raises:
         FashionrecError: it cannot be loaded.
     """
-    return PictureEncoder(used_model(TableReader(config.warehouse), model_version), config)
+    model = used_model(TableReader(config.warehouse), model_version)
+    with _LOADING:
+        return PictureEncoder(model, config)
 
 
 def _cores() -> int:

@@ -78,7 +78,10 @@ def encoder(source: Warehouse) -> Future[PictureEncoder] | None:
     """Return the model of the pictures that can be searched, which is loaded in the background."""
     if source.searchable is None:
         return None
-    return _encoder(sys.argv[1], source.searchable.model_version)
+    loading = _encoder(sys.argv[1], source.searchable.model_version)
+    if loading.done() and loading.exception():
+        _encoder.clear()  # who mends the model's folder need not start the page again
+    return loading
 
 
 def filters_of(source: Warehouse, where: Any) -> Filters:
