@@ -1,13 +1,36 @@
 """The tables and views in Spark SQL, under their own names."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
-from pyspark.errors import AnalysisException
+import pyarrow as pa
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException, PySparkException
 
 from fashionrec import views
+from fashionrec.errors import FashionrecError, one_line
 from fashionrec.snapshot import Snapshot
 from fashionrec.store import Store
 from fashionrec.views import View
+
+
+def engine(store: Store, snapshot: Snapshot) -> Callable[[str], pa.RecordBatchReader]:
+    """Return a function that answers a statement.
+
+    It raises FashionrecError with the reason where Spark cannot.
+    """
+    names = register(store, snapshot)
+
+    def query(text: str) -> pa.RecordBatchReader:
+        try:
+            return store.spark.sql(text).toArrow().to_reader()
+        except AnalysisException as error:  # a ParseException is one
+            condition = error.getMessage().splitlines()[0]
+            raise FashionrecError(f"{condition}; the tables are {', '.join(names)}") from error
+        except (PySparkException, Py4JJavaError) as error:
+            raise FashionrecError(one_line(error)) from error
+
+    return query
 
 
 def register(store: Store, snapshot: Snapshot) -> list[str]:
