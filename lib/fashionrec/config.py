@@ -29,6 +29,7 @@ from fashionrec.settings import (
     NotifySettings,
     SampleSettings,
     Settings,
+    SqlServerSettings,
 )
 
 DEFAULTS = Path(__file__).parent / "conf" / "default.toml"
@@ -65,6 +66,7 @@ class Config(Settings):
     lock: LockSettings
     maintain: MaintainSettings
     notify: NotifySettings
+    sql_server: SqlServerSettings
 
 
 def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:

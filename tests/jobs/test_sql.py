@@ -15,13 +15,14 @@ from fashionrec.store import Store
 from fashionrec.tables import RECOMMENDATIONS
 
 BY_SOURCE = "SELECT source, count(*) AS n FROM rejects GROUP BY ALL ORDER BY source"
+ENVIRONMENT = {"PYTHONPATH": str(ROOT / "lib"), "FASHIONREC_HOME": str(ROOT)}
 COUNTS = {"cells": 3, "images": 8, "styles.csv": 7, "styles.json": 2}
 
 
 def sql(store: Store, *options: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run the job in a plain Python that could not start a JVM."""
     words = [sys.executable, ROOT / "jobs" / "sql.py", "--warehouse", store.warehouse, *options]
-    env = {"PATH": "/nonexistent", "SPARK_LOG_DIR": os.environ["SPARK_LOG_DIR"]}
+    env = {"PATH": "/nonexistent", "SPARK_LOG_DIR": os.environ["SPARK_LOG_DIR"], **ENVIRONMENT}
     return subprocess.run(words, env=env, input=stdin, capture_output=True, text=True, timeout=60)
 
 
@@ -94,20 +95,19 @@ def test_statements_from_stdin_end_with_the_first_error(night: Store) -> None:
 
 def test_the_shell(night: Store, tmp_path: Path) -> None:
     typed = b"SELECT 40 +\n2 AS x;\nSELEKT;\nSELECT 43\n\x03SELECT 44 AS y;\n\x04"
-    controller, terminal = pty.openpty()
-    words = [sys.executable, ROOT / "jobs" / "sql.py", "--warehouse", night.warehouse]
-    env = {"HOME": str(tmp_path), "SPARK_LOG_DIR": os.environ["SPARK_LOG_DIR"], "TERM": "dumb"}
-    process = subprocess.Popen(
-        words, stdin=terminal, stdout=terminal, stderr=terminal, env=env, start_new_session=True
-    )
-    os.close(terminal)
+    words = [sys.executable, str(ROOT / "jobs" / "sql.py"), "--warehouse", night.warehouse]
+    logs = os.environ["SPARK_LOG_DIR"]
+    env = {"HOME": str(tmp_path), "TERM": "dumb", "SPARK_LOG_DIR": logs, **ENVIRONMENT}
+    process, controller = pty.fork()
+    if process == 0:
+        os.execve(sys.executable, words, env)
     shown = read_until(controller, b"fashionrec> ")
     for line in typed.splitlines(keepends=True):
         for part in line.partition(b"\x03"):
             if part:
                 os.write(controller, part)
                 shown += read_until(controller, b"> ")
-    assert process.wait(timeout=20) == 0
+    assert os.waitpid(process, 0)[1] == 0
     text = shown.decode()
     assert "|42|" in text
     assert "error: Parser Error" in text
