@@ -86,9 +86,9 @@ def test_beeline(port: int) -> None:
 
 
 def test_a_port_that_is_taken_is_one_line(
-    port: int, run_job: RunJob, _night: Path, capfd: pytest.CaptureFixture[str]
+    port: int, run_job: RunJob, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    options = ("--warehouse", _night, "--set", f"sql_server.port={port}")
+    options = ("--warehouse", tmp_path, "--set", f"sql_server.port={port}")
     assert run_job("sql_server", *options) == 1
     assert f"sql_server.port {port} of 127.0.0.1: Address already in use" in capfd.readouterr().err
 

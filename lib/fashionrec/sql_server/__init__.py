@@ -84,7 +84,7 @@ def wait_for_end(store: Store) -> None:
         FashionrecError: Spark has ended before that.
     """
     try:
-        while not store.spark.sparkContext._jsc.sc().isStopped():  # type: ignore[union-attr]
+        while not store.spark.sparkContext._jsc.sc().isStopped():
             time.sleep(_LOOK_SECONDS)
     except KeyboardInterrupt:
         return
