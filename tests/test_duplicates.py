@@ -34,6 +34,11 @@ def test_they_follow_recommendations_and_the_limits(night: Store) -> None:
     version = night.version(DUPLICATES)
     find_duplicates(night, settings)
     assert night.version(DUPLICATES) == version
+    at_once = settings.model_copy(update={"same_name": settings.same_name + 1e-9})
+    rows = night.read(DUPLICATES).collect()
+    find_duplicates(night, at_once)  # the same clusters: their state alone is new
+    assert night.state(DUPLICATES)["same_name"] == at_once.same_name
+    assert night.read(DUPLICATES).collect() == rows
     lower = settings.model_copy(update={"similarity": 0.9})
     find_duplicates(night, lower)
     found = {row.product_id for row in night.read(DUPLICATES).collect()}

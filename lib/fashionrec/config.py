@@ -30,6 +30,7 @@ from fashionrec.settings import (
     NotifySettings,
     SampleSettings,
     Settings,
+    SqlServerSettings,
 )
 
 DEFAULTS = Path(__file__).parent / "conf" / "default.toml"
@@ -67,6 +68,7 @@ class Config(Settings):
     maintain: MaintainSettings
     notify: NotifySettings
     dashboard: DashboardSettings
+    sql_server: SqlServerSettings
 
 
 def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from contextlib import suppress
 from glob import escape
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 
 from fashionrec import views
 from fashionrec.errors import FashionrecError
@@ -15,6 +18,12 @@ from fashionrec.views import View
 
 if TYPE_CHECKING:
     from fashionrec.snapshot import Snapshot
+
+_DESCRIBE = re.compile(r"\s*DESC(?:RIBE)?\s+(\w+)\s*;?\s*", re.IGNORECASE)
+_COLUMNS = """
+    SELECT column_name AS col_name, data_type, comment FROM duckdb_columns()
+    WHERE table_name = lower(?) ORDER BY column_index
+"""
 
 
 def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
@@ -33,6 +42,40 @@ def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
         with suppress(duckdb.CatalogException):  # an older warehouse lacks a table that it reads
             _create(connection, view)
     return connection
+
+
+def engine(snapshot: Snapshot) -> Callable[[str], pa.RecordBatchReader]:
+    """Return a function that answers a statement.
+
+    It raises FashionrecError with the reason where DuckDB cannot.
+    """
+    connection = connect(snapshot)
+
+    def query(text: str) -> pa.RecordBatchReader:
+        try:
+            result = _described(connection, text) or connection.sql(text)
+            nothing = pa.RecordBatchReader.from_batches(pa.schema([]), [])
+            return nothing if result is None else result.to_arrow_reader()
+        except duckdb.Error as error:
+            raise FashionrecError(_explained(error, snapshot)) from error
+
+    return query
+
+
+def _described(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation | None:
+    """Answer DESCRIBE NAME with the comments of the columns, which DuckDB's own leaves out."""
+    name = _DESCRIBE.fullmatch(text)
+    columns = connection.sql(_COLUMNS, params=[name[1]]) if name else None
+    return columns if columns else None
+
+
+def _explained(error: duckdb.Error, snapshot: Snapshot) -> str:
+    """Return what DuckDB says, in one line; it goes on with hints and a picture of the query."""
+    message = str(error).partition("\n\n")[0].replace("\n", "; ")
+    if not isinstance(error, duckdb.CatalogException):
+        return message
+    names = [*(table.name for table in snapshot.present), *(view.name for view in views.ALL)]
+    return f"{message}; the tables are {', '.join(names)}"
 
 
 def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:

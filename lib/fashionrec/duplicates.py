@@ -9,11 +9,11 @@ from scipy.sparse.csgraph import connected_components
 
 from fashionrec.lookup import SIMILAR
 from fashionrec.settings import DuplicateSettings
-from fashionrec.store import Store
 from fashionrec.tables import DUPLICATES, RECOMMENDATIONS
+from fashionrec.write import TableWriter
 
 
-def find_duplicates(store: Store, settings: DuplicateSettings) -> None:
+def find_duplicates(store: TableWriter, settings: DuplicateSettings) -> None:
     """Bring `duplicates` up to date where `recommendations` or the limits have changed."""
     state = {"read": store.version(RECOMMENDATIONS), **settings.model_dump()}
     if store.state(DUPLICATES) == state:
@@ -21,7 +21,7 @@ def find_duplicates(store: Store, settings: DuplicateSettings) -> None:
     columns = ["product_id", "neighbour_id", "similarity"]
     pairs = store.scan(RECOMMENDATIONS, columns, _alike(settings)).to_table().to_pandas()
     rows = pa.Table.from_pandas(clusters(pairs), store.arrow_schema(DUPLICATES))
-    store.sync(DUPLICATES, store.spark.createDataFrame(rows), state=state)
+    store.rewrite(DUPLICATES, rows.replace_schema_metadata(), state)
 
 
 def _alike(settings: DuplicateSettings) -> ds.Expression:

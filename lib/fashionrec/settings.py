@@ -128,6 +128,14 @@ class LockSettings(Settings):
     dead_after_seconds: float = Field(gt=60)
 
 
+class SqlServerSettings(Settings):
+    """[sql_server]: where Spark's Thrift server listens, and where it finds the tables."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(ge=1, le=65_535)
+    schema_name: str = Field(alias="schema", pattern=r"^\w+(\.\w+)?$")
+
+
 class NotifySettings(Settings):
     """[notify]: who is told of a run that did not succeed."""
 

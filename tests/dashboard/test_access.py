@@ -1,5 +1,6 @@
 """Who may see the page, and that nobody else does."""
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -89,6 +90,15 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def test_the_page_needs_no_spark() -> None:
+    check = (
+        "import sys\n"
+        "from fashionrec.dashboard import explore, launch, nights, quality, similar\n"
+        "sys.exit(any(name in sys.modules for name in ('pyspark', 'delta', 'py4j')))"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
 
 
 def test_protection_stays_on_and_nothing_is_reported() -> None:

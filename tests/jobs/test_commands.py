@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -58,30 +57,8 @@ def test_lookup_says_why_there_is_nothing(night: Store, tmp_path: Path) -> None:
     assert lookup("abc").returncode == 2
 
 
-def test_sql_as_csv_prints_a_header_and_rows_and_nothing_else(night: Store) -> None:
-    query = "SELECT source, count(*) AS n FROM rejects GROUP BY source ORDER BY source"
-    options = ("sql", query, "--format", "csv", "--warehouse", night.warehouse)
-    result = command(*options, "--conf", "spark.sql.shuffle.partitions=3")
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == "source,n\ncells,3\nimages,8\nstyles.csv,7\nstyles.json,2\n"
-
-
-def test_sql_knows_every_table_and_explains_mistakes(
-    night: Store, run_job: RunJob, capfd: pytest.CaptureFixture[str]
-) -> None:
-    query = "SELECT count(*) AS n FROM predictions WHERE predicted_probability > 1"
-    assert run_job("sql", query, "--warehouse", night.warehouse) == 0
-    assert re.search(r"\| *n\|\n\+-+\+\n\| *0\|", capfd.readouterr().out)
-    assert run_job("sql", "SELECT * FROM produkts", "--warehouse", night.warehouse) == 1
-    err = capfd.readouterr().err
-    assert "produkts" in err
-    assert "the tables are products, images" in err
-    assert run_job("sql", "SELEKT 1", "--warehouse", night.warehouse) == 1
-    assert "Traceback" not in capfd.readouterr().err
-
-
 def test_spark_options_are_passed_through(night: Store) -> None:
-    options = ("sql", "SET spark.sql.shuffle.partitions", "--format", "csv")
+    options = ("sql", "--engine", "spark", "SET spark.sql.shuffle.partitions", "--format", "csv")
     result = command(
         *options, "--warehouse", night.warehouse, "--conf", "spark.sql.shuffle.partitions=3"
     )

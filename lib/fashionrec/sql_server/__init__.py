@@ -1,0 +1,115 @@
+"""Spark's own Thrift server over the tables and views, for JDBC, ODBC and PyHive."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+
+from py4j.protocol import Py4JError, Py4JJavaError
+
+from fashionrec.errors import FashionrecError, UsageError, one_line
+from fashionrec.settings import SqlServerSettings
+from fashionrec.sql import create_tables
+from fashionrec.sql_server.password import AUTHENTICATION, PASSWORD, USER, compile_password
+from fashionrec.store import Store
+
+log = logging.getLogger(__name__)
+
+_START_SECONDS = 60
+_LOOK_SECONDS = 5
+
+
+def check_access(settings: SqlServerSettings) -> None:
+    """Check that only this machine's users get in without a password.
+
+    Raises:
+        UsageError: it would listen for others without user and password, or only one is set.
+    """
+    given = [name for name in (USER, PASSWORD) if os.environ.get(name)]
+    if len(given) == 1 or (not given and not _is_loopback(settings.host)):
+        raise UsageError(
+            f"sql_server.host {settings.host}: the environment variables {USER} and {PASSWORD} "
+            "must both be set, or neither, and then only this machine can be listened to "
+            "(127.0.0.1)"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # some other name
+        return False
+
+
+@contextmanager
+def serving(store: Store, settings: SqlServerSettings) -> Iterator[str]:
+    """Serve the tables and views, which are registered in the catalogue; yield the JDBC URL.
+
+    Raises:
+        FashionrecError: the server cannot be started, say as the port is taken.
+    """
+    _require_free(settings)
+    create_tables(store, settings.schema_name)
+    jvm = store.spark._jvm
+    assert jvm is not None
+    properties = {
+        "hive.server2.transport.mode": "binary",
+        "hive.server2.thrift.bind.host": settings.host,
+        "hive.server2.thrift.port": str(settings.port),
+    }
+    if os.environ.get(PASSWORD):
+        compile_password(jvm)
+        properties |= AUTHENTICATION
+    for name, value in properties.items():  # it reads Spark's own for some of these only
+        jvm.java.lang.System.setProperty(name, value)
+    start = jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2.startWithContext
+    try:
+        server = start(store.spark._jsparkSession.sqlContext())
+    except Py4JJavaError as error:
+        raise FashionrecError(f"the SQL server does not start: {one_line(error)}") from error
+    try:
+        _wait(settings)
+        yield f"jdbc:hive2://{settings.host}:{settings.port}/{settings.schema_name}"
+    finally:
+        server.stop()
+
+
+def wait_for_end(store: Store) -> None:
+    """Return at Ctrl-C.
+
+    Raises:
+        FashionrecError: Spark has ended before that.
+    """
+    try:
+        while not store.spark.sparkContext._jsc.sc().isStopped():
+            time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        return
+    except Py4JError as error:  # the JVM is gone
+        log.debug("the JVM does not answer", exc_info=error)
+    raise FashionrecError("Spark has ended, and the SQL server with it: see spark.log")
+
+
+def _require_free(settings: SqlServerSettings) -> None:
+    """Check that the port can be had: the server would only log that it cannot."""
+    try:
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError as error:
+        raise FashionrecError(
+            f"sql_server.port {settings.port} of {settings.host}: {error.strerror}: give another "
+            "one with --set sql_server.port=..."
+        ) from error
+
+
+def _wait(settings: SqlServerSettings) -> None:
+    """Wait until the server listens, where it was told to."""
+    for _ in range(_START_SECONDS * 10):
+        try:
+            socket.create_connection((settings.host, settings.port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise FashionrecError(f"the SQL server does not listen on {settings.host}:{settings.port}")
