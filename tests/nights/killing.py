@@ -36,6 +36,7 @@ class Nightly:
     shop: Shop
     warehouse: Path
     model: Path
+    master: str = "local[2]"
 
     @property
     def options(self) -> list[str]:
@@ -45,14 +46,14 @@ class Nightly:
         paths = ["--catalogue", str(self.shop.folder), "--warehouse", str(self.warehouse)]
         return [*paths, *sets]
 
-    def start(self) -> Process:
-        """Start it in a session of its own, as a scheduler does."""
+    def start(self, job: str = "nightly", *options: str) -> Process:
+        """Start it, or another job, in a session of its own, as a scheduler does."""
         env = {k: v for k, v in os.environ.items() if k != "PYSPARK_SUBMIT_ARGS"}
-        words = [str(ROOT / "spark-submit.sh"), "nightly", "--no-install", "--driver-memory", "1g"]
+        words = [str(ROOT / "spark-submit.sh"), job, "--no-install", "--driver-memory", "1g"]
         return subprocess.Popen(
-            [*words, *self.options],
+            [*words, *self.options, *options],
             env=env
-            | {"MASTER": "local[2]", "SPARK_LOG_DIR": str(self.shop.folder.parent / "logs")},
+            | {"MASTER": self.master, "SPARK_LOG_DIR": str(self.shop.folder.parent / "logs")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -81,6 +82,12 @@ def wait_until(process: Process, happens: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.001)
     return True
+
+
+def wait_for_commit(process: Process, warehouse: Path, table: str, version: int) -> None:
+    """Wait until a table has a version."""
+    name = f"{table}/{version:020}.json"
+    assert wait_until(process, lambda: name in log_files(warehouse))
 
 
 def wait_for_log(process: Process, warehouse: Path, writes: int) -> bool:

@@ -1,4 +1,7 @@
-"""Other ends of a night: Ctrl-C, a killed Python worker, a full disk. The next one repairs."""
+"""Other ends of a night: Ctrl-C, a killed worker or executor, a full disk; the next one repairs.
+
+Executors are those of a real standalone cluster, where two of them train as well.
+"""
 
 import os
 import signal
@@ -9,10 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from killing import Nightly, Process, checksums, log_files, wait_for_work, wait_until
+from killing import Nightly, Process, checksums, wait_for_commit, wait_for_work
 from shop import Shop
+from standalone import Cluster, cluster
 
 from conftest import write_model
+from fashionrec.embed.model import load_model
 from fashionrec.opening import dataset_of
 from fashionrec.tables import EMBEDDINGS, IMAGES, RUNS
 
@@ -34,9 +39,10 @@ def nightly(calm: Nightly, tmp_path: Path) -> Nightly:
     return replace(calm, warehouse=tmp_path / "warehouse")
 
 
-def wait_for_commit(process: Process, warehouse: Path, table: str, version: int) -> None:
-    name = f"{table}/{version:020}.json"
-    assert wait_until(process, lambda: name in log_files(warehouse))
+@pytest.fixture(scope="module")
+def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("cluster"), workers=2) as running:
+        yield running
 
 
 def assert_one_line(output: str, says: str) -> None:
@@ -94,6 +100,30 @@ def workers_of(process: Process) -> list[psutil.Process]:
     workers = [child for daemon in daemons for child in daemon.children()]
     assert workers
     return workers
+
+
+@pytest.mark.parametrize("table", [IMAGES.name, EMBEDDINGS.name])
+def test_a_killed_executor_costs_time_alone(
+    table: str, nightly: Nightly, calm: Nightly, standalone: Cluster
+) -> None:
+    process = replace(nightly, master=standalone.url).start()
+    wait_for_work(process, nightly.warehouse)
+    wait_for_commit(process, nightly.warehouse, table, 1)
+    standalone.executors()[0].kill()
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output
+    assert checksums(nightly.warehouse) == checksums(calm.warehouse)
+
+
+def test_two_executors_train_one_model(calm: Nightly, standalone: Cluster, tmp_path: Path) -> None:
+    changes = {"min_images": 3, "sample": 6, "row_group": 5, "batch_size": 8, "epochs": 1}
+    places = {"start": calm.model, "folder": tmp_path / "models", "across_executors": "true"}
+    sets = [w for k, v in (changes | places).items() for w in ("--set", f"finetune.{k}={v}")]
+    process = replace(calm, master=standalone.url).start("finetune", "--processes", "2", *sets)
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output
+    [folder] = (tmp_path / "models").iterdir()
+    assert load_model(str(folder), tmp_path).version == folder.name
 
 
 @pytest.fixture

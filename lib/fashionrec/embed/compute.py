@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame, Row
@@ -13,6 +14,7 @@ from fashionrec.embed.engines import choose_program
 from fashionrec.embed.frames import Sent, send
 from fashionrec.embed.missing import portions, unseen
 from fashionrec.embed.model import Model
+from fashionrec.embed.reading import contents_of_files
 from fashionrec.embed.writing import Target, written
 from fashionrec.progress import followed
 from fashionrec.runs import Run
@@ -87,8 +89,9 @@ def _append_encoded(
     reading = {"spark.sql.files.minPartitionNum": str(tasks)}
     folder, schema = os.path.abspath(store.path(EMBEDDINGS)), store.arrow_schema(EMBEDDINGS)
     target = Target(folder, schema, model.version, model.threshold)
+    contents = partial(contents_of_files, folder=os.path.abspath(store.path(IMAGES)))
     with with_properties(store.spark, reading):
-        done = written(_pictures_in(store, model, portion), sent, target)
+        done = written(_pictures_in(store, model, portion), sent, target, contents)
     store.add_files(EMBEDDINGS, done.files, state)
     if done.failed:
         log.warning("embed: a picture %s", done.problem)
@@ -96,10 +99,14 @@ def _append_encoded(
 
 
 def _pictures_in(store: Store, model: Model, portion: Row) -> DataFrame:
-    """Return the pictures of a portion that have no embedding yet, with their bytes."""
+    """Return the pictures of a portion that have no embedding yet, with the file each lies in.
+
+    Each task has those of some files, as many bytes as the other tasks.
+    """
     # The range of ids lets Delta skip the files of `images` that hold none of them.
     within = F.col("product_id").between(portion["low"], portion["high"])
     # Asked again, not remembered: what Spark caches of a table outlives the table's next commit.
     wanted = F.broadcast(unseen(store, model.version).where(within))
-    pictures = store.read(IMAGES).where(within).select("product_id", "content")
+    file = F.col("_metadata.file_name").alias("file")
+    pictures = store.read(IMAGES).where(within).select("product_id", file)
     return pictures.join(wanted, on="product_id", how="inner")

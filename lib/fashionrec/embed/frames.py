@@ -21,6 +21,8 @@ _RESULTS = (
     "predicted_article_type STRING, predicted_probability FLOAT, problem STRING"
 )
 _RESULTS_PER_BATCH = 512
+
+Contents = Iterator[tuple[tuple[int, str], bytes]]  # product_id and image_sha256, bytes
 _encoders: dict[str, Encoder] = {}  # a python worker serves one task after another
 
 
@@ -47,21 +49,34 @@ def encoded(pictures: DataFrame, sent: Sent) -> DataFrame:
     return pictures.select("product_id", "image_sha256", "content").mapInArrow(encode, _RESULTS)
 
 
-def encoding(spark: SparkSession, sent: Sent) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
+def contents_of_rows(batches: Batches) -> Contents:
+    """Return key and bytes of rows of product_id, image_sha256, content."""
+    for batch in batches:
+        for row in batch.to_pylist():
+            yield (row["product_id"], row["image_sha256"]), row["content"]
+
+
+def encoding(
+    spark: SparkSession, sent: Sent, contents: Callable[[Batches], Contents] = contents_of_rows
+) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
     """Return what a task makes of its pictures: batches of results, failed pictures among them."""
     schema = to_arrow_schema(spark.createDataFrame([], _RESULTS).schema)
     # One thread per core of the task, so that workers do not fight over cores.
     threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
-    return partial(_encode_batches, sent=sent, threads=threads, schema=schema)
+
+    def encode(batches: Batches) -> Iterator[pa.RecordBatch]:
+        return _encoded_contents(contents(batches), sent, threads, schema)
+
+    return encode
 
 
-def _encode_batches(
-    batches: Batches, sent: Sent, threads: int, schema: pa.Schema
+def _encoded_contents(
+    contents: Contents, sent: Sent, threads: int, schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
     program, seconds = sent.program.value, Seconds()
     decode = partial(as_pixels, preprocessing=program.preprocessing)
     encoder = _loaded(program, threads)
-    results = encode_pictures(_contents(batches), decode, encoder, threads, seconds)
+    results = encode_pictures(contents, decode, encoder, threads, seconds)
     rows = (_result_row(*key, result) for key, result in results)
     while portion := list(islice(rows, _RESULTS_PER_BATCH)):
         sent.finished.add(len(portion))
@@ -84,12 +99,6 @@ def assigned_gpu() -> int | None:
     task = TaskContext.get()
     gpus = task.resources().get("gpu") if task else None
     return int(gpus.addresses[0]) if gpus else None
-
-
-def _contents(batches: Batches) -> Iterator[tuple[tuple[int, str], bytes]]:
-    for batch in batches:
-        for row in batch.to_pylist():
-            yield (row["product_id"], row["image_sha256"]), row["content"]
 
 
 def _result_row(product_id: int, image_sha256: str, result: Encoded | str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from fashionrec.datafiles import FILE, Batches, DataFile, write_file
-from fashionrec.embed.frames import Sent, encoding
+from fashionrec.embed.frames import Contents, Sent, contents_of_rows, encoding
 from fashionrec.tables import EMBEDDINGS
 
 # One row per file; its path is null where all of its pictures failed.
@@ -40,12 +40,17 @@ class Written:
     problem: str | None
 
 
-def written(pictures: DataFrame, sent: Sent, target: Target) -> Written:
-    """Encode rows of product_id, image_sha256, content into files of `target`.
+def written(
+    pictures: DataFrame,
+    sent: Sent,
+    target: Target,
+    contents: Callable[[Batches], Contents] = contents_of_rows,
+) -> Written:
+    """Encode the pictures of rows, which `contents` takes from them, into files of `target`.
 
     Only files of attempts that succeeded are returned, each picture in one of them or failed.
     """
-    encode = encoding(pictures.sparkSession, sent)
+    encode = encoding(pictures.sparkSession, sent, contents)
     write = partial(_write_batches, encode=encode, target=target)
     rows = pictures.mapInArrow(write, from_arrow_schema(_WRITTEN)).collect()
     return Written(
