@@ -121,7 +121,7 @@ def test_ten_wrong_passwords_a_minute_are_judged() -> None:
 
 def opened(warehouse: Path, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> AppTest:
     config = load(overrides=overrides).model_copy(update={"warehouse": str(warehouse)})
-    monkeypatch.setattr(sys, "argv", ["app.py", config.model_dump_json()])
+    monkeypatch.setattr(sys, "argv", ["app.py", config.model_dump_json(by_alias=True)])
     return AppTest.from_file(str(APP), default_timeout=60)
 
 

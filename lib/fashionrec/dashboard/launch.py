@@ -33,7 +33,7 @@ def launch(config: Config) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"http://{host}:{settings.port}", flush=True)
     print("Ctrl-C ends it", file=sys.stderr)
-    bootstrap.run(str(_APP), False, [config.model_dump_json()], options)
+    bootstrap.run(str(_APP), False, [config.model_dump_json(by_alias=True)], options)
 
 
 def _check_address(host: str, port: int) -> None:
