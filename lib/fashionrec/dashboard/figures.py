@@ -42,7 +42,9 @@ def _tidy(figure: go.Figure, height: int = 420) -> go.Figure:
 def bars(rows: pd.DataFrame, name: str) -> go.Figure:
     """Products per value of a column, the most first."""
     figure = px.bar(_labelled(rows, name), x=_COUNT, y=name, orientation="h", text=_COUNT)
-    figure.update_traces(texttemplate="%{x:,}", hovertemplate="%{y}: %{x:,}<extra></extra>")
+    figure.update_traces(
+        texttemplate="%{x:,}", textangle=0, hovertemplate="%{y}: %{x:,}<extra></extra>"
+    )
     figure.update_yaxes(autorange="reversed", type="category")
     figure.update_xaxes(tickformat=",")
     return _tidy(figure, height=max(280, 26 * len(rows) + 60))
