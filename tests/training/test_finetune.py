@@ -78,10 +78,11 @@ def test_a_training_is_gone_on_with_and_becomes_a_model_version(
 
     with monkeypatch.context() as patched:
         patched.setattr(step, "record_version", killed)
-        assert run_job("finetune", *words) == 1
+        assert run_job("finetune", *words, "--log-format", "json") == 1
     out, err = capfd.readouterr()
     assert out == ""
-    assert "finetune: epoch 2 of 2: loss " in err
+    [last] = [line for line in err.splitlines() if "finetune: epoch 2 of 2: loss " in line]
+    assert json.loads(last)["logger"].startswith("fashionrec.training")
     assert not (tmp_path / "models").exists()
 
     assert run_job("finetune", *words) == 1

@@ -1,8 +1,6 @@
 """One process of a training: its device, its share of the rows, and the loop over them."""
 
-import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import torch.distributed as dist
 from fashionrec.embed.decode import Pixels, as_pixels
 from fashionrec.embed.torch_engine import cpu_precision, gpu_precision
 from fashionrec.errors import FashionrecError
+from fashionrec.logs import log_to_stderr
 from fashionrec.model_settings import FinetuneSettings
 from fashionrec.training.checkpoint import Checkpoints, Tensors, read_tensors
 from fashionrec.training.classifier import Blueprint, Classifier
@@ -83,7 +82,7 @@ class Share:
 
 def train_rank(job: Job) -> None:
     """Train as the process that torchrun's environment says; the result is in the checkpoints."""
-    _log_to_stderr()
+    log_to_stderr()
     torch.set_num_threads(job.threads)
     rank = int(os.environ["RANK"])
     with (
@@ -141,12 +140,3 @@ def _process_group(job: Job) -> Iterator[None]:
         yield
     finally:
         dist.destroy_process_group()
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    logger = logging.getLogger("fashionrec")
-    logger.setLevel(logging.INFO)
-    logger.handlers = [handler]
-    logger.propagate = False
