@@ -25,13 +25,14 @@ Usage: ./spark-submit.sh JOB [options]
   rollback            put the night before back (--to RUN: an earlier one)
   maintain            compaction, VACUUM, old runs; nightly does it when it is due
   status              the last runs, and whether the published table is fresh (exit 4: it is not)
+  dashboard           the web page, on http://127.0.0.1:8501: explore, find similar, judge the model
   lookup PRODUCT_ID   a product's published neighbours
   sql ["SELECT ..."]  query the tables and views; without a query a shell
   sql-server          serve them to JDBC, ODBC and PyHive
   changes --since RUN the lists that have changed since a run, as JSON
   make-sample         draw the sample catalogue
   setup               only install what is missing
-  benchmark NAME      measure ingest, embed, neighbours or lookup (JSON as the last line)
+  benchmark NAME      measure ingest, embed, neighbours, lookup or dashboard (JSON as the last line)
   test [pytest ...]   format check, lint, types, all tests
 
 Every job takes --help, --config FILE, --set key=value, --catalogue PATH and --warehouse PATH.

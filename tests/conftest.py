@@ -15,6 +15,7 @@ import torch
 import torchvision.models
 from pyspark.sql import SparkSession
 
+from fashionrec.dashboard.warehouse import Warehouse, key_of
 from fashionrec.sample import draw_catalogue
 from fashionrec.session import spark_session
 from fashionrec.store import Store
@@ -118,3 +119,9 @@ def night(spark: SparkSession, _night: Path, tmp_path: Path) -> Store:
     """The warehouse after one night over `catalogue`; each test has a copy of its own."""
     shutil.copytree(_night, tmp_path / "night")
     return Store(spark, tmp_path / "night")
+
+
+@pytest.fixture(scope="session")
+def shop(_night: Path) -> Warehouse:
+    """One night's tables as the page reads them; no test changes them."""
+    return Warehouse(_night, key_of(_night))

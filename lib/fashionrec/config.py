@@ -19,6 +19,7 @@ from fashionrec.errors import UsageError
 from fashionrec.model_settings import EvaluateSettings, FinetuneSettings, PromoteSettings
 from fashionrec.settings import (
     AuditSettings,
+    DashboardSettings,
     DuplicateSettings,
     EmbedSettings,
     FetchSettings,
@@ -66,6 +67,7 @@ class Config(Settings):
     lock: LockSettings
     maintain: MaintainSettings
     notify: NotifySettings
+    dashboard: DashboardSettings
     sql_server: SqlServerSettings
 
 

@@ -1,7 +1,10 @@
 """Which model version is current: a fact of the warehouse, kept in the table `models`."""
 
+from __future__ import annotations
+
 import logging
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pyarrow.dataset as ds
 
@@ -10,8 +13,10 @@ from fashionrec.embed.model import Model, load_model
 from fashionrec.embed.network import load_network
 from fashionrec.errors import FashionrecError
 from fashionrec.read import TableReader
-from fashionrec.store import Store
 from fashionrec.tables import MODELS
+
+if TYPE_CHECKING:
+    from fashionrec.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +48,27 @@ def wanted_model(store: TableReader, wanted: str) -> Model:
         return load_model(wanted, project_home())
     if row is None:
         return load_model(DEFAULT_MODEL, project_home())
+    return _recorded(row, "the current model")
+
+
+def used_model(store: TableReader, version: str) -> Model:
+    """Return a model version that the warehouse has used.
+
+    Raises:
+        FashionrecError: there is none, it cannot be loaded, or its folder holds another one.
+    """
+    row = _row(store, ds.field("model_version") == version)
+    if row is None:
+        raise FashionrecError(f"{store.path(MODELS)}: has no model {version}")
+    return _recorded(row, "the model asked for")
+
+
+def _recorded(row: dict[str, str], which: str) -> Model:
     model = load_model(row["path"], project_home())
     if model.version != row["model_version"]:
         raise FashionrecError(
-            f"{row['path']}: holds {model.version}, but the current model is "
-            f"{row['model_version']}: restore it, or name a model with --set model=FOLDER"
+            f"{row['path']}: holds {model.version}, but {which} is {row['model_version']}: "
+            "restore it, or name a model with --set model=FOLDER"
         )
     return model
 
@@ -85,7 +106,11 @@ def versions_by_promotion(store: Store) -> list[str]:
 
 
 def _current_row(store: TableReader) -> dict[str, str] | None:
+    return _row(store, ds.field("current"))
+
+
+def _row(store: TableReader, where: ds.Expression) -> dict[str, str] | None:
     if not store.exists(MODELS):
         return None
-    rows = store.scan(MODELS, ["model_version", "path"], ds.field("current")).to_table().to_pylist()
+    rows = store.scan(MODELS, ["model_version", "path"], where).to_table().to_pylist()
     return rows[0] if rows else None

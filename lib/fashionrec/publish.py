@@ -12,6 +12,7 @@ from fashionrec.audits import Broken, audit
 from fashionrec.config import Config
 from fashionrec.duplicates import find_duplicates
 from fashionrec.errors import RefusedError
+from fashionrec.neighbours.searchable import write_searchable
 from fashionrec.read import TableReader
 from fashionrec.runs import Run
 from fashionrec.store import Store
@@ -41,7 +42,7 @@ def publish(
     """Audit the lists, then bring `recommendations` up to date in one commit.
 
     A row keeps the run that last changed it. A table that was rolled back stays as it is, unless
-    `resume`.
+    `resume`. After the commit come the files that pictures are searched by.
 
     Raises:
         RefusedError: an audit found what must not be published; nothing was written.
@@ -55,6 +56,7 @@ def publish(
     else:
         changed = _publish(store, state, settings, run, allow_removal)
     run.count("publish", rows_changed=changed)
+    write_searchable(store, model_version)
     find_duplicates(store, settings.near_duplicates)
 
 

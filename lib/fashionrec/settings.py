@@ -21,6 +21,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 _WEB = re.compile(r"(?i)https?://[^\s/?#@\\]+([/?][^\s\\]*)?")
 _HOST = r"(?i)^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?$"  # no URL, and no pattern of hosts
 
+_HOST_ALONE = r"(?i)^([a-z0-9_.-]+|[0-9a-f:.]+)$"
+
 
 class SampleSettings(Settings):
     """[sample]: the catalogue that the project draws for itself."""
@@ -163,3 +165,13 @@ class AuditSettings(Settings):
 
     limit: float = Field(ge=0)
     severity: Literal["refuse", "warn", "off"]
+
+
+class DashboardSettings(Settings):
+    """[dashboard]: where the web page listens, and how much it shows at once."""
+
+    host: str = Field(pattern=_HOST_ALONE)
+    port: int = Field(gt=0, lt=1 << 16)
+    secrets: str = Field(pattern=r"^[^\x00]*$")
+    products_per_page: int = Field(gt=0, le=200)
+    points_of_map: int = Field(gt=0, le=10_000)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fashionrec.benchmark import embed, ingest, lookup, neighbours
+from fashionrec.benchmark import dashboard, embed, ingest, lookup, neighbours
 from fashionrec.benchmark.report import Figures
 from fashionrec.cli import Context
 
@@ -11,4 +11,5 @@ BENCHMARKS: dict[str, Callable[[Context], Figures]] = {
     "embed": embed.run,
     "lookup": lookup.run,
     "neighbours": neighbours.run,
+    "dashboard": dashboard.run,
 }

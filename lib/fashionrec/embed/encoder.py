@@ -1,7 +1,7 @@
 """What every engine offers: batches of pixels in, embeddings out. No Spark, no torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -15,11 +15,15 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture's embedding, float32 [d] of unit length, and its most probable class, if any."""
+    """A picture's embedding, float32 [d] of unit length, and its most probable class, if any.
+
+    probabilities: of all classes [c], in the model's order; empty where it has none.
+    """
 
     embedding: Floats
     article_type: str | None
     probability: float | None
+    probabilities: Floats = field(default_factory=lambda: np.empty(0, np.float32), repr=False)
 
 
 class Encoder(Protocol):
@@ -82,5 +86,6 @@ def as_encoded(
         return [Encoded(row, None, None) for row in embeddings[:count]]
     best = probabilities[:count].argmax(axis=1)
     return [
-        Encoded(embeddings[i], classes[c], float(probabilities[i, c])) for i, c in enumerate(best)
+        Encoded(embeddings[i], classes[c], float(probabilities[i, c]), probabilities[i])
+        for i, c in enumerate(best)
     ]

@@ -1,5 +1,6 @@
 """What lists are made of: keys and columns of products, and each distinct picture's vector."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,8 @@ def _write_vectors(rows: Iterator[pa.RecordBatch], ids: Ints, path: Path) -> Non
         if vectors is None:
             shape = (len(ids), values.shape[1])
             vectors = np.lib.format.open_memmap(path, "w+", np.float32, shape)  # type: ignore[no-untyped-call]
+            with path.open("rb+") as room:  # a full disk would else kill whoever writes to the map
+                os.posix_fallocate(room.fileno(), 0, path.stat().st_size)
         product_ids = batch["product_id"].to_numpy()
         place = np.searchsorted(ids, product_ids).clip(max=len(ids) - 1)
         own = ids[place] == product_ids

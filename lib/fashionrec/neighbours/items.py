@@ -1,5 +1,6 @@
 """Catalogue vectors made ready for search, and the queries that search them."""
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -129,18 +130,33 @@ def prepare_items(
 
 
 def lowered_copy(vectors: Floats, lowering: Lowering, file: Path | None) -> torch.Tensor | None:
-    """Room for the lowered rows, in memory or mapped from a file, as it was left; none is needed
-    for rows as they are."""
+    """Room for the lowered rows, in memory or mapped from a new file; none is needed for rows as
+    they are."""
     if lowering.dtype == torch.float32:
         return None
-    # Zero rows at the end let the last tile, wherever it starts, be whole groups wide.
-    shape = (len(vectors) + GROUP, lowered_columns(vectors.shape[1], lowering.dtype))
     if file is None:
+        shape = _copy_shape(vectors, lowering)
         return torch.zeros(shape, dtype=lowering.dtype, device=lowering.device)
-    size = shape[0] * shape[1]
     with file.open("ab") as room:  # a full disk would else kill whoever writes to the map
+        size = math.prod(_copy_shape(vectors, lowering))
         os.posix_fallocate(room.fileno(), 0, size * lowering.dtype.itemsize)
-    return torch.from_file(str(file), shared=True, size=size, dtype=lowering.dtype).view(shape)
+    return mapped_copy(vectors, lowering, file, writable=True)
+
+
+def mapped_copy(
+    vectors: Floats, lowering: Lowering, file: Path, *, writable: bool = False
+) -> torch.Tensor:
+    """The lowered rows that a file holds, mapped into memory."""
+    shape = _copy_shape(vectors, lowering)
+    mapped = torch.from_file(
+        str(file), shared=writable, size=math.prod(shape), dtype=lowering.dtype
+    )
+    return mapped.view(shape)
+
+
+def _copy_shape(vectors: Floats, lowering: Lowering) -> tuple[int, int]:
+    # Zero rows at the end let the last tile, wherever it starts, be whole groups wide.
+    return len(vectors) + GROUP, lowered_columns(vectors.shape[1], lowering.dtype)
 
 
 def rows_at(copy: torch.Tensor, places: Ints) -> torch.Tensor:

@@ -1,15 +1,15 @@
 """A catalogue that one worker of a node makes ready for search, and all of them map."""
 
 import fcntl
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
-from fashionrec.neighbours.items import Items, lowered_copy, prepare_items
+from fashionrec.neighbours.items import Items, mapped_copy, prepare_items
 from fashionrec.neighbours.lowering import Lowering
+from fashionrec.training.checkpoint import write_whole
 
 
 def shared_items(vectors: Path, device: torch.device) -> Items:
@@ -23,22 +23,18 @@ def shared_items(vectors: Path, device: torch.device) -> Items:
     if device.type != "cpu":
         return prepare_items(rows, ids, device=str(device))
     lowered, rest = vectors.with_suffix(".lowered"), vectors.with_suffix(".norms")
-    with vectors.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not rest.exists():
-            items = prepare_items(rows, ids, file=lowered)
-            _save(items, rest)
-            return items
+    if not rest.exists():
+        with vectors.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not rest.exists():
+                _save(prepare_items(rows, ids, file=lowered), rest)
     found = load_file(rest)
     dtype = torch.bfloat16 if lowered.exists() else torch.float32
     lowering = Lowering(dtype, device, found["mean"])
-    copy = lowered_copy(rows, lowering, lowered)
+    copy = mapped_copy(rows, lowering, lowered) if lowered.exists() else None
     return Items(rows, ids, ids, lowering, found["norms"], found["errors"], copy)
 
 
 def _save(items: Items, file: Path) -> None:
-    """Write a file that is there whole or not at all."""
-    part = file.with_suffix(".part")
     rest = {"mean": items.lowering.mean, "norms": items.norms, "errors": items.errors}
-    save_file(rest, part)
-    os.replace(part, file)
+    write_whole(file, save(rest))

@@ -1,0 +1,97 @@
+"""The page of the nights: freshness, runs, how long they took, rejects, audits."""
+
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from fashionrec.dashboard import drawing, figures, page
+from fashionrec.dashboard.told import audits, counts_of, rejects, runs, seconds_of, summed_rejects
+from fashionrec.dashboard.warehouse import Warehouse
+from fashionrec.errors import FashionrecError, StaleError
+from fashionrec.read import TableReader
+from fashionrec.status import check_freshness, last_runs
+from fashionrec.tables import HELD, RECOMMENDATIONS
+
+_FRESH = timedelta(hours=26)
+_SHOWN = 20
+_MOST_REJECTS = 1_000
+
+
+def show() -> None:
+    """Draw the page."""
+    source = page.warehouse()
+    st.title("Nights")
+    history = last_runs(source.path, page.config().lock)
+    _freshness(source, history)
+    table = page.kept(source, runs, history)
+    _runs(table)
+    drawing.figure("Seconds per step", seconds_of(table.head(_SHOWN)), figures.steps)
+    _details(table)
+    _rejects(source)
+
+
+def _freshness(source: Warehouse, history: list[dict[str, Any]]) -> None:
+    held = TableReader(source.path).state(RECOMMENDATIONS).get(HELD)
+    try:
+        st.success(page.plain(check_freshness(history, _FRESH, held)), icon=":material/check:")
+    except StaleError as error:
+        st.warning(page.plain(str(error)), icon=":material/schedule:")
+    except FashionrecError as error:
+        st.error(page.plain(str(error)))
+
+
+def _runs(table: pd.DataFrame) -> None:
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown("**Runs**", width="stretch")
+            drawing.download("Runs", table.drop(columns=["counts", "steps"]))
+        st.dataframe(
+            table[["started_at", "job", "status", "seconds", "run_id", "message"]],
+            hide_index=True,
+            height=min(35 * (len(table) + 1) + 3, 360),
+            column_config={
+                "started_at": st.column_config.DatetimeColumn(
+                    "Began (UTC)", format="YYYY-MM-DD HH:mm"
+                ),
+                "job": "Job",
+                "status": "Status",
+                "seconds": st.column_config.NumberColumn("Seconds", format="%.1f"),
+                "run_id": "Run",
+                "message": "Message",
+            },
+        )
+
+
+def _details(table: pd.DataFrame) -> None:
+    nights = table[table["counts"].map(bool)]
+    if not len(nights):
+        return
+    run_id: str = st.selectbox("Details of run", nights["run_id"], width=360)
+    row = nights[nights["run_id"] == run_id].iloc[0]
+    left, right = st.columns(2)
+    with left, st.container(border=True):
+        st.markdown("**Counts**")
+        st.dataframe(
+            counts_of(row["counts"]),
+            hide_index=True,
+            column_config={"count": st.column_config.NumberColumn(format="localized")},
+        )
+    with right, st.container(border=True):
+        st.markdown("**Audits**")
+        st.dataframe(audits(row.to_dict(), page.config().audits), hide_index=True)
+
+
+def _rejects(source: Warehouse) -> None:
+    rows = page.kept(source, summed_rejects)
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown("**Rejects of the catalogue as it stands**", width="stretch")
+            drawing.download("Rejects", page.kept(source, rejects, 1 << 20))
+        if not len(rows):
+            st.text("Everything of the catalogue could be used.")
+            return
+        st.dataframe(rows, hide_index=True)
+        with st.expander("Each of them"):
+            st.dataframe(page.kept(source, rejects, _MOST_REJECTS), hide_index=True)

@@ -1,0 +1,85 @@
+"""Rows that tell of the nights: runs, their steps and counts, audits, rejects."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fashionrec.dashboard.warehouse import Warehouse
+from fashionrec.settings import AuditSettings
+
+_JUDGED = ("succeeded", "refused")
+
+
+def runs(warehouse: Warehouse, history: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the runs of `last_runs` with the seconds of each, its steps and counts."""
+    columns = ["run_id", "job", "status", "started_at", "finished_at", "message"]
+    table = pd.DataFrame(history, columns=columns)
+    known = warehouse.rows("SELECT run_id, counts, seconds AS steps FROM runs")
+    table = table.merge(known, on="run_id", how="left")
+    for name in ("counts", "steps"):
+        table[name] = table[name].map(_as_dict)
+    took = pd.to_datetime(table["finished_at"], utc=True) - pd.to_datetime(
+        table["started_at"], utc=True
+    )
+    return table.assign(seconds=took.dt.total_seconds())
+
+
+def _as_dict(value: Any) -> dict[str, float]:
+    return dict(value) if isinstance(value, Mapping | list) else {}
+
+
+def seconds_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Return run, step and seconds, the earliest run first."""
+    rows = [
+        {
+            "run": f"{row['started_at']:%m-%d %H:%M:%S} {row['job']}",
+            "step": step,
+            "seconds": seconds,
+        }
+        for row in reversed(table.to_dict("records"))
+        for step, seconds in row["steps"].items()
+        if "." not in step  # else a part of a step, summed over its tasks
+    ]
+    return pd.DataFrame(rows, columns=["run", "step", "seconds"])
+
+
+def counts_of(counts: Mapping[str, float]) -> pd.DataFrame:
+    """Return what a run counted: step, what and count."""
+    rows = [(*_split(name), int(count)) for name, count in counts.items()]
+    return pd.DataFrame(rows, columns=["step", "what", "count"])
+
+
+def _split(name: str) -> tuple[str, str]:
+    step, _, what = name.rpartition(".")
+    return step, what.replace("_", " ")
+
+
+def audits(run: Mapping[Any, Any], rules: Mapping[str, AuditSettings]) -> pd.DataFrame:
+    """Return each rule of the audits, its limit, and what a run found: a record tells only of
+    rules that were broken.
+    """
+    audited = "publish.rows_changed" in run["counts"] or run["status"] == "refused"
+    parts = str(run["message"] or "").split("; ")
+    rows = []
+    for name, rule in rules.items():
+        broken = [part for part in parts if f"audits.{name}.limit" in part]
+        found = broken[0] if broken else "passed" if audited and rule.severity != "off" else "—"
+        rows.append((name, rule.limit, rule.severity, found))
+    return pd.DataFrame(rows, columns=["rule", "limit", "severity", "found"])
+
+
+def summed_rejects(warehouse: Warehouse) -> pd.DataFrame:
+    """Return how many rejects there are for each reason."""
+    return warehouse.rows(
+        "SELECT source, reason, count(*) AS rejects FROM rejects GROUP BY ALL "
+        "ORDER BY rejects DESC, source, reason"
+    )
+
+
+def rejects(warehouse: Warehouse, most: int) -> pd.DataFrame:
+    """Return rejects, in the order of their places."""
+    return warehouse.rows(
+        "SELECT source, position, reason, raw, run_id FROM rejects ORDER BY source, position "
+        f"LIMIT {most:d}"
+    )
