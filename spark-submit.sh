@@ -128,14 +128,14 @@ export_spark() {
   export SPARK_LOG_DIR="${SPARK_LOG_DIR:-$root/logs}"
 }
 
-delta_jars() { local files=("$jars"/jars/*.jar); (IFS=,; printf '%s' "${files[*]}"); }
+delta_jars() { local files=("$jars"/jars/*.jar); (IFS=$1; printf '%s' "${files[*]}"); }
 
 # --- jobs ---------------------------------------------------------------------------------------
 
 run_tests() {
   cd "$root"
   "$python" -m ruff format --check . && "$python" -m ruff check . && "$python" -m mypy || return 1
-  PYSPARK_SUBMIT_ARGS="--master local[2] --jars $(delta_jars) pyspark-shell" "$python" -m pytest "$@"
+  PYSPARK_SUBMIT_ARGS="--master local[2] --jars $(delta_jars ,) --driver-class-path $(delta_jars :) pyspark-shell" "$python" -m pytest "$@"
 }
 
 install=1
@@ -175,12 +175,13 @@ case "$job" in
   test) run_tests ${job_options[@]+"${job_options[@]}"}; exit ;;
 esac
 mkdir -p "$SPARK_LOG_DIR"
+# Delta is on the driver's own class path too: Hive's server closes the jars of --jars as a client leaves.
 # --jars is a list that Spark does not add up, so the user's own are joined to Delta's.
 own_jars=""
 for i in "${!spark_options[@]}"; do
   if [ "${spark_options[$i]}" = --jars ]; then own_jars=,${spark_options[$((i + 1))]}; fi
 done
-submit=(--master "${MASTER:-local[*]}" ${spark_options[@]+"${spark_options[@]}"} --jars "$(delta_jars)$own_jars")
+submit=(--master "${MASTER:-local[*]}" --driver-class-path "$(delta_jars :)" ${spark_options[@]+"${spark_options[@]}"} --jars "$(delta_jars ,)$own_jars")
 if [[ " ${spark_options[*]-} " == *" --deploy-mode cluster "* ]]; then
   exec "$SPARK_HOME/bin/spark-submit" "${submit[@]}" "$root/jobs/$job.py" ${job_options[@]+"${job_options[@]}"}
 fi

@@ -7,21 +7,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from pathlib import Path
 
-from py4j.java_gateway import JavaGateway
+from py4j.java_gateway import JVMView
 from py4j.protocol import Py4JError, Py4JJavaError
 
 from fashionrec.errors import FashionrecError, UsageError, one_line
 from fashionrec.settings import SqlServerSettings
 from fashionrec.sql import create_tables
-from fashionrec.sql_server.password import AUTHENTICATION, PASSWORD, USER, compile_password
+from fashionrec.sql_server.password import AUTHENTICATION, PASSWORD, USER, load_password
 from fashionrec.store import Store
 
 log = logging.getLogger(__name__)
 
 _START_SECONDS = 60
 _LOOK_SECONDS = 5
+_DELTA = "io.delta.sql.DeltaSparkSessionExtension"
 
 
 def check_access(settings: SqlServerSettings) -> None:
@@ -53,25 +53,24 @@ def serving(store: Store, settings: SqlServerSettings) -> Iterator[str]:
     Raises:
         FashionrecError: the server cannot be started, say as the port is taken.
     """
-    _require_free(settings)
-    create_tables(store, settings.schema_name)
     jvm = store.spark._jvm
     assert jvm is not None
+    _require_free(settings)
+    _require_lasting_classes(jvm)
+    create_tables(store, settings.schema_name)
     properties = {
         "hive.server2.transport.mode": "binary",
         "hive.server2.thrift.bind.host": settings.host,
         "hive.server2.thrift.port": str(settings.port),
     }
-    classes = None
     if os.environ.get(PASSWORD):
-        classes = compile_password(jvm)
+        load_password(jvm)
         properties |= AUTHENTICATION
     for name, value in properties.items():  # it reads Spark's own for some of these only
         jvm.java.lang.System.setProperty(name, value)
     start = jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2.startWithContext
     try:
-        with _shielded_classes(store.spark.sparkContext._gateway, classes):
-            server = start(store.spark._jsparkSession.sqlContext())
+        server = start(store.spark._jsparkSession.sqlContext())
     except Py4JJavaError as error:
         raise FashionrecError(f"the SQL server does not start: {one_line(error)}") from error
     try:
@@ -81,25 +80,15 @@ def serving(store: Store, settings: SqlServerSettings) -> Iterator[str]:
         server.stop()
 
 
-@contextmanager
-def _shielded_classes(gateway: JavaGateway, classes: Path | None) -> Iterator[None]:
-    """Let threads that start inside find classes, ours as well, by a loader without a parent.
-
-    Hive closes the loaders from a session's up to its own when the session ends: Delta's jars would
-    be closed with them. A loader that does not tell its parent ends that walk before it begins.
-    """
-    jvm = gateway.jvm
-    thread = jvm.java.lang.Thread.currentThread()
-    loader = thread.getContextClassLoader()
-    none = gateway.new_array(jvm.java.net.URL, 0)
-    shield = jvm.org.apache.spark.util.ChildFirstURLClassLoader(none, loader)
-    if classes:
-        shield.addURL(jvm.java.io.File(f"{classes}/").toURI().toURL())
-    thread.setContextClassLoader(shield)
+def _require_lasting_classes(jvm: JVMView) -> None:
+    """Check that Delta's classes outlive a client: Hive closes the jars of --jars as one leaves."""
     try:
-        yield
-    finally:
-        thread.setContextClassLoader(loader)
+        jvm.java.lang.ClassLoader.getSystemClassLoader().loadClass(_DELTA)
+    except Py4JJavaError as error:
+        raise FashionrecError(
+            "the SQL server needs Delta's jars on the driver's own class path: start it by "
+            "./spark-submit.sh sql-server, or give --driver-class-path with the jars of --jars"
+        ) from error
 
 
 def wait_for_end(store: Store) -> None:
