@@ -39,7 +39,7 @@ def message_of(*overrides: str, files: tuple[Path, ...] = ()) -> str:
 
 
 def test_without_changes_the_defaults_hold_as_they_are_written() -> None:
-    assert load().model_dump() == defaults()
+    assert load().model_dump(by_alias=True) == defaults()
 
 
 def test_settings_cannot_be_changed_afterwards() -> None:
@@ -52,18 +52,18 @@ def test_later_files_win_over_earlier_and_set_over_files(tmp_path: Path) -> None
     first = written(tmp_path, "1.toml", 'warehouse = "one"\nmodel = "m"\n[embed]\nbatch_size = 1\n')
     second = written(tmp_path, "2.toml", 'warehouse = "two"\r\n[embed]\r\ncommit_every = 2\r\n')
     expected = with_changes(warehouse="two", model="m", embed={"batch_size": 1, "commit_every": 2})
-    assert load([first, second]).model_dump() == expected
-    assert load([second, first]).model_dump() == expected | {"warehouse": "one"}
+    assert load([first, second]).model_dump(by_alias=True) == expected
+    assert load([second, first]).model_dump(by_alias=True) == expected | {"warehouse": "one"}
     sets = ["warehouse=three", "embed.batch_size=8", "embed.batch_size=9"]
     expected = with_changes(
         warehouse="three", model="m", embed={"batch_size": 9, "commit_every": 2}
     )
-    assert load([first, second], sets).model_dump() == expected
+    assert load([first, second], sets).model_dump(by_alias=True) == expected
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "[embed]\n", "embed = {}\n"])
 def test_a_file_without_differences_changes_nothing(tmp_path: Path, text: str) -> None:
-    assert load([written(tmp_path, "c.toml", text)]).model_dump() == defaults()
+    assert load([written(tmp_path, "c.toml", text)]).model_dump(by_alias=True) == defaults()
 
 
 def test_a_list_is_replaced_and_not_added_to(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_list_is_replaced_and_not_added_to(tmp_path: Path) -> None:
     ],
 )
 def test_set_takes_strings_numbers_and_lists(override: str, changes: dict[str, Any]) -> None:
-    assert load(overrides=[override]).model_dump() == with_changes(**changes)
+    assert load(overrides=[override]).model_dump(by_alias=True) == with_changes(**changes)
 
 
 @pytest.mark.parametrize(
