@@ -102,3 +102,13 @@ def is_plain_host(host: str) -> bool:
     except ValueError:
         return False
     return len(host) <= 253 and _NAME.fullmatch(host) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether an address to listen on is this machine's own; a name other than localhost may
+    be anything.
+    """
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

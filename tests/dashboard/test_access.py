@@ -11,10 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from conftest import ROOT
 from fashionrec.config import load
-from fashionrec.dashboard.access import PASSWORD, Guard, is_loopback, log_in_of
+from fashionrec.dashboard.access import PASSWORD, Guard, log_in_of
 from fashionrec.dashboard.theme import streamlit_options
 from fashionrec.dashboard.warehouse import Warehouse
 from fashionrec.errors import UsageError
+from fashionrec.urls import is_loopback
 
 APP = ROOT / "lib" / "fashionrec" / "dashboard" / "app.py"
 OUTSIDE = "dashboard.host=0.0.0.0"

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from ipaddress import ip_address
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from fashionrec.config import resolve
 from fashionrec.errors import UsageError
 from fashionrec.settings import DashboardSettings
+from fashionrec.urls import is_loopback
 
 PASSWORD = "FASHIONREC_DASHBOARD_PASSWORD"
 _MOST_WRONG, _WITHIN_SECONDS = 10, 60.0
@@ -65,16 +65,6 @@ def _secrets(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:  # which may quote a secret, so it is not told
         raise UsageError(f"{file}: is not TOML in UTF-8") from error
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether an address to listen on is this machine's own; a name other than localhost may
-    be anything.
-    """
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 @dataclass

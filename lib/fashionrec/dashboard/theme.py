@@ -3,7 +3,7 @@
 from typing import Any
 
 from fashionrec.config import Config, resolve
-from fashionrec.dashboard.access import is_loopback
+from fashionrec.urls import is_loopback
 
 # Told apart by people with colour blindness as well, on white and on dark.
 CATEGORIES = [

@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
 
 from py4j.java_gateway import JVMView
 from py4j.protocol import Py4JError, Py4JJavaError
@@ -16,6 +15,7 @@ from fashionrec.settings import SqlServerSettings
 from fashionrec.sql import create_tables
 from fashionrec.sql_server.password import AUTHENTICATION, PASSWORD, USER, load_password
 from fashionrec.store import Store
+from fashionrec.urls import is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -31,19 +31,12 @@ def check_access(settings: SqlServerSettings) -> None:
         UsageError: it would listen for others without user and password, or only one is set.
     """
     given = [name for name in (USER, PASSWORD) if os.environ.get(name)]
-    if len(given) == 1 or (not given and not _is_loopback(settings.host)):
+    if len(given) == 1 or (not given and not is_loopback(settings.host)):
         raise UsageError(
             f"sql_server.host {settings.host}: the environment variables {USER} and {PASSWORD} "
             "must both be set, or neither, and then only this machine can be listened to "
             "(127.0.0.1)"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:  # some other name
-        return False
 
 
 @contextmanager
