@@ -13,6 +13,7 @@ from fashionrec.publish import publish
 from fashionrec.runs import recorded
 from fashionrec.sample import ensure_catalogue
 from fashionrec.session import spark_session
+from fashionrec.sql import create_tables
 from fashionrec.store import Store
 from fashionrec.summary import print_summary
 
@@ -27,6 +28,8 @@ def main(context: Context) -> None:
     store = Store(spark_session("nightly"), context.warehouse)
     with recorded(store, "nightly", **context.run_options) as run:
         check_devices(store.spark, settings.embed)
+        if settings.metastore.schema_name:
+            create_tables(store, settings.metastore.schema_name)
         with run.step("ingest"):
             ingest(
                 store,

@@ -8,10 +8,10 @@ from fashionrec.store import Store
 
 def main(context: Context) -> None:
     """Serve the warehouse."""
-    settings = context.config.sql_server
+    settings, schema = context.config.sql_server, context.config.metastore.schema_name
     check_access(settings)
     store = Store(spark_session("sql-server"), context.warehouse)
-    with serving(store, settings) as url:
+    with serving(store, settings, schema) as url:
         print(url, flush=True)
         wait_for_end(store)
 

@@ -14,6 +14,7 @@ from fashionrec import config, logs
 from fashionrec.config import Config
 from fashionrec.errors import FashionrecError, one_line
 from fashionrec.outcome import Outcome
+from fashionrec.paths import absolute
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +153,7 @@ def _settings(options: Options) -> Config:
     settings = config.load(options.config, options.overrides)
     # Paths on the command line are below the current folder, as in any shell command.
     given = {
-        name: os.path.abspath(value)
+        name: absolute(value)
         for name in ("catalogue", "warehouse")
         if (value := getattr(options, name))
     }

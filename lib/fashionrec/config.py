@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from fashionrec.errors import UsageError
 from fashionrec.model_settings import EvaluateSettings, FinetuneSettings, PromoteSettings
+from fashionrec.paths import at, is_remote
 from fashionrec.settings import (
     AuditSettings,
     DashboardSettings,
@@ -26,6 +27,7 @@ from fashionrec.settings import (
     IngestSettings,
     LockSettings,
     MaintainSettings,
+    MetastoreSettings,
     NeighbourSettings,
     NotifySettings,
     SampleSettings,
@@ -69,6 +71,7 @@ class Config(Settings):
     notify: NotifySettings
     dashboard: DashboardSettings
     sql_server: SqlServerSettings
+    metastore: MetastoreSettings
 
 
 def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:
@@ -96,8 +99,12 @@ def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:
 
 
 def resolve(path: str) -> Path:
-    """Return a configured path as an absolute one, below the project's folder if relative."""
-    return project_home() / os.path.expanduser(path)
+    """Return a configured path as an absolute one, below the project's folder if relative.
+
+    Raises:
+        UsageError: it is a URI of no kind that is known here.
+    """
+    return at(path) if is_remote(path) else project_home() / os.path.expanduser(path)
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pyspark.sql.types import DataType, StructType
 
 from fashionrec.errors import FashionrecError, one_line
 from fashionrec.opening import SCHEMA_PROPERTY, open_table
+from fashionrec.paths import at
 from fashionrec.tables import SCHEMA_VERSION, Table
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ def check_folder(warehouse: str) -> None:
     Raises:
         FashionrecError: it is a file, or a table of its own.
     """
-    folder = Path(warehouse)
+    folder = at(warehouse)
     if folder.exists() and not folder.is_dir():
         raise FashionrecError(f"{folder}: is no folder: give another one with --warehouse")
     if (folder / _LOG).exists():
@@ -43,10 +44,10 @@ def is_ours(path: str, table: Table) -> bool:
     Raises:
         FashionrecError: the folder holds something else, or a log that cannot be read.
     """
-    if Path(path).is_dir() and deltalake.DeltaTable.is_deltatable(path):
+    if at(path).is_dir() and deltalake.DeltaTable.is_deltatable(path):
         _check_columns(path, table)
         return True
-    if Path(path).exists() and not _is_bare(Path(path)):
+    if at(path).exists() and not _is_bare(at(path)):
         raise FashionrecError(
             f"{path}: is not a Delta table, so this is no warehouse of ours: give another folder "
             "with --warehouse"

@@ -7,12 +7,13 @@ that VACUUM removes. No Spark.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from fashionrec.paths import at
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,13 @@ def write_file(rows: pa.Table, folder: str, key: Sequence[str]) -> DataFile:
 
     The stats tell readers which values of `key` it may hold, so that they can skip it.
     """
-    path = Path(folder) / f"part-{uuid4()}.snappy.parquet"
+    path = at(folder) / f"part-{uuid4()}.snappy.parquet"
     # Vectors hardly repeat a number: looking for repetitions costs time and saves no space.
     words = [field.name for field in rows.schema if pa.types.is_string(field.type)]
-    pq.write_table(rows, path, use_dictionary=words, row_group_size=ROWS_PER_GROUP)
-    return DataFile(path.name, path.stat().st_size, json.dumps(_stats(rows, key)))
+    with path.open("wb") as file:
+        pq.write_table(rows, file, use_dictionary=words, row_group_size=ROWS_PER_GROUP)
+        size = file.tell()
+    return DataFile(path.name, size, json.dumps(_stats(rows, key)))
 
 
 def _stats(rows: pa.Table, key: Sequence[str]) -> dict[str, object]:

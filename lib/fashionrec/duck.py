@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
+from upath import UPath
 
 from fashionrec import views
 from fashionrec.errors import FashionrecError
@@ -33,6 +34,8 @@ def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
     used by several threads.
     """
     connection = duckdb.connect()
+    if isinstance(snapshot.warehouse, UPath):
+        connection.register_filesystem(snapshot.warehouse.fs)
     connection.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
     for table in snapshot.present:
         columns = {column.name: column.comment for column in table.columns}
@@ -96,7 +99,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Tabl
     )
     text = f"SELECT {columns} WHERE false"
     try:
-        files = [_quote(escape(str(file.absolute()))) for file in snapshot.files(table)]
+        files = [_quote(escape(file)) for file in snapshot.files(table)]
     except FashionrecError as error:
         text = f"SELECT {columns} WHERE error({_quote(str(error))}) IS NULL"
     else:

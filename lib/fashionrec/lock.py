@@ -19,6 +19,7 @@ from threading import Event, Thread
 import psutil
 
 from fashionrec.errors import HeldError
+from fashionrec.paths import is_remote
 from fashionrec.settings import LockSettings
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ WHOLE = "_lock"  # the name of the lock of a whole warehouse; a part's follows i
 
 _SECONDS_BETWEEN_RENEWALS = 30.0
 _SECONDS_BETWEEN_TRIES = 1.0
+_SECONDS_TO_SETTLE = 2.0  # far longer than a request to an object store takes
 _SAME_START = 1.0  # seconds: the operating system's clock of starts is coarse
 
 
@@ -52,11 +54,12 @@ def locked(
         HeldError: another run holds it.
     """
     path = warehouse / (f"{WHOLE}.{part.replace('/', '.')}" if part else WHOLE)
-    warehouse.mkdir(parents=True, exist_ok=True)
+    if not is_remote(warehouse):
+        warehouse.mkdir(parents=True, exist_ok=True)
     me = Holder(run_id, socket.gethostname(), os.getpid(), psutil.Process().create_time())
     _acquire(path, me, settings, part or "this warehouse")
     done = Event()
-    renewing = Thread(target=_renew, args=(path, done), name="lock", daemon=True)
+    renewing = Thread(target=_renew, args=(path, me, done), name="lock", daemon=True)
     renewing.start()
     try:
         yield
@@ -103,13 +106,30 @@ def _try(path: Path, me: Holder, settings: LockSettings) -> Holder | None:
             return holder
         if holder is not None:
             log.warning("run %s is dead: taking its lock over", holder.run_id)
-        path.write_text(json.dumps(asdict(me)))
-    return None
+        _write(path, me)
+    return _settled(path, me) if is_remote(path) else None
+
+
+def _write(path: Path, me: Holder) -> None:
+    path.write_text(json.dumps(asdict(me)))
+
+
+def _settled(path: Path, me: Holder) -> Holder | None:
+    """Wait until it shows who has the lock: in an object store the last one that wrote it."""
+    time.sleep(_SECONDS_TO_SETTLE)
+    holder = _read(path)
+    return None if holder == me else holder or me
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Look at the lock and change it in one step; the operating system ends this with a process."""
+    """Look at the lock and change it in one step; the operating system ends this with a process.
+
+    An object store has no such step: see `_settled`.
+    """
+    if is_remote(path):
+        yield
+        return
     with path.with_name(f"{WHOLE}.guard").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         yield
@@ -134,10 +154,13 @@ def _lives(holder: Holder, path: Path, settings: LockSettings) -> bool:
         return False
 
 
-def _renew(path: Path, done: Event) -> None:
+def _renew(path: Path, me: Holder, done: Event) -> None:
     while not done.wait(_SECONDS_BETWEEN_RENEWALS):
         with suppress(OSError):
-            os.utime(path)
+            if not is_remote(path):
+                os.utime(path)
+            elif _read(path) == me:
+                _write(path, me)
 
 
 def _release(path: Path, me: Holder) -> None:

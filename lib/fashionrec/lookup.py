@@ -11,7 +11,7 @@ from fashionrec.tables import PRODUCTS, RECOMMENDATIONS, Row
 SIMILAR = "similar"
 
 
-def lookup(warehouse: Path, product_id: int) -> list[Row]:
+def lookup(warehouse: str | Path, product_id: int) -> list[Row]:
     """Return the product's rows of `recommendations`, by list (`similar` first) and rank.
 
     Raises:

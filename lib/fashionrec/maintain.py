@@ -3,12 +3,12 @@
 import logging
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pyarrow.dataset as ds
 
 from fashionrec import tables
 from fashionrec.errors import FashionrecError, one_line
+from fashionrec.paths import at
 from fashionrec.read import TableReader
 from fashionrec.rollback import published_nights
 from fashionrec.runs import Run, versions_written
@@ -95,5 +95,5 @@ def _pinned(store: TableReader) -> dict[Table, set[int]]:
     lists = store.state(NEIGHBOURS)
     pinned = {table: {lists[table.name]} for table in (EMBEDDINGS, PRODUCTS) if lists}
     nights = list(published_nights(store).values())
-    trainings = pinned_versions(Path(store.warehouse))
+    trainings = pinned_versions(at(store.warehouse))
     return pinned | {RECOMMENDATIONS: set(nights[-2:]), TRAINING_SET: trainings}

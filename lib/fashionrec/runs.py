@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow.dataset as ds
 
 from fashionrec.errors import FashionrecError, one_line
 from fashionrec.lock import living, locked
+from fashionrec.paths import at
 from fashionrec.read import TableReader
 from fashionrec.settings import LockSettings
 from fashionrec.tables import ABANDONED, RUNS, Row
@@ -87,7 +87,7 @@ def recorded(
     """
     run_id = run_id or new_run_id()
     store.missing()  # before the lock, which is a file in the folder
-    with locked(Path(store.warehouse), run_id, lock, part) if lock else nullcontext():
+    with locked(at(store.warehouse), run_id, lock, part) if lock else nullcontext():
         store.create_missing()
         if lock:
             _abandon_the_dead(store, lock, ended)
@@ -114,7 +114,7 @@ def _abandon_the_dead(
 ) -> None:
     """Give runs that are 'running', and yet hold no lock, their end."""
     running = {row["run_id"] for row in _running(store)}
-    dead = running - living(Path(store.warehouse), lock)
+    dead = running - living(at(store.warehouse), lock)
     for row in _running(store):  # once more: a run lets its lock go when its end is recorded
         if row["run_id"] in dead:
             log.warning("run %s of %s was killed: it is abandoned", row["run_id"], row["job"])

@@ -1,5 +1,6 @@
 """The Spark session of a job."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -26,7 +27,7 @@ def spark_session(job: str) -> SparkSession:
         FashionrecError: Delta's jars are not on Spark's class path.
     """
     builder = SparkSession.builder.appName(f"fashionrec {job}")
-    for name, value in _PROPERTIES.items():
+    for name, value in (_PROPERTIES | _object_store()).items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     try:
@@ -41,6 +42,15 @@ def spark_session(job: str) -> SparkSession:
             "spark-submit --packages io.delta:delta-spark_2.13:4.0.1"
         ) from error
     return spark
+
+
+def _object_store() -> dict[str, str]:
+    """Let Hadoop find the S3 endpoint where every other client does; not the credentials."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        return {}
+    names = {"endpoint": endpoint, "path.style.access": "true"}
+    return {f"spark.hadoop.fs.s3a.{name}": value for name, value in names.items()}
 
 
 @contextmanager

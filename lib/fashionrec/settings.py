@@ -129,11 +129,16 @@ class LockSettings(Settings):
 
 
 class SqlServerSettings(Settings):
-    """[sql_server]: where Spark's Thrift server listens, and where it finds the tables."""
+    """[sql_server]: where Spark's Thrift server listens."""
 
     host: str = Field(min_length=1)
     port: int = Field(ge=1, le=65_535)
-    schema_name: str = Field(alias="schema", pattern=r"^\w+(\.\w+)?$")
+
+
+class MetastoreSettings(Settings):
+    """[metastore]: where the tables are registered, for whoever uses Spark's catalogue."""
+
+    schema_name: str = Field(alias="schema", pattern=r"^(\w+(\.\w+)?)?$")
 
 
 class NotifySettings(Settings):

@@ -13,6 +13,7 @@ from fashionrec import duck, tables
 from fashionrec.errors import FashionrecError
 from fashionrec.history import same_rows
 from fashionrec.opening import dataset_of, open_table
+from fashionrec.paths import absolute, at, is_remote
 from fashionrec.tables import PRODUCTS, RECOMMENDATIONS, RUNS, Table
 
 
@@ -26,7 +27,7 @@ class Snapshot:
     """
 
     def __init__(self, warehouse: str | Path, run_id: str | None = None) -> None:
-        self.warehouse = Path(warehouse)
+        self.warehouse = at(warehouse)
         self.run_id = run_id
         self.present = [table for table in tables.ALL if self._is_there(table)]
         if not self.present:
@@ -79,9 +80,9 @@ class Snapshot:
         """Return a table's columns as they are now."""
         return pa.schema(open_table(self._path(table)).schema().to_arrow())
 
-    def files(self, table: Table) -> list[Path]:
-        """Return the Parquet files of a table; raises as `dataset`."""
-        return [Path(self._path(table)) / name for name in self.dataset(table).files]
+    def files(self, table: Table) -> list[str]:
+        """Return the Parquet files of a table, paths or URIs; raises as `dataset`."""
+        return [f"{absolute(self._path(table))}/{name}" for name in self.dataset(table).files]
 
     @cached_property
     def _datasets(self) -> dict[Table, ds.Dataset]:
@@ -97,7 +98,8 @@ class Snapshot:
             dataset = dataset_of(path, version)
         except deltalake.exceptions.DeltaError as error:
             raise self._gone(path, version) from error
-        if not all(Path(path, name).exists() for name in dataset.files):
+        # Not looked for in an object store, one request each: reading them tells.
+        if not is_remote(path) and not all(Path(path, name).exists() for name in dataset.files):
             raise self._gone(path, version)
         return dataset
 

@@ -3,8 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import pyarrow as pa
 from py4j.protocol import Py4JJavaError
@@ -12,6 +11,7 @@ from pyspark.errors import AnalysisException, PySparkException
 
 from fashionrec import views
 from fashionrec.errors import FashionrecError, one_line
+from fashionrec.paths import absolute
 from fashionrec.snapshot import Snapshot
 from fashionrec.store import Store
 from fashionrec.views import View
@@ -67,8 +67,8 @@ def create_tables(store: Store, schema: str) -> None:
         name, path = f"{schema}.{table.name}", store.path(table)
         spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION {_quote(path)}")
         (location,) = spark.sql(f"DESCRIBE DETAIL {name}").select("location").first() or ("",)
-        if Path(unquote(urlsplit(location).path)) != Path(path).absolute():
-            raise FashionrecError(f"{name} is another table, at {location}: see sql_server.schema")
+        if unquote(location).removeprefix("file:") != absolute(path):
+            raise FashionrecError(f"{name} is another table, at {location}: see metastore.schema")
     spark.sql(f"USE {schema}")
     for view in views.ALL:
         with suppress(AnalysisException):

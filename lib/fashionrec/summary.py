@@ -79,4 +79,4 @@ def _example(store: Store) -> list[Row] | None:
     ids = store.scan(RECOMMENDATIONS, ["product_id"], ds.field("rank") == 1).to_table()[
         "product_id"
     ]
-    return lookup(Path(store.warehouse), pc.min(ids).as_py()) if len(ids) else None
+    return lookup(store.warehouse, pc.min(ids).as_py()) if len(ids) else None

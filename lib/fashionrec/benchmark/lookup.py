@@ -42,8 +42,7 @@ def run(context: Context) -> Figures:
             store = Store(spark_session("benchmark"), Path(folder) / str(size))
             store.create_missing()
             store.add_files(RECOMMENDATIONS, list(_files(store, size)))
-            settings = context.config.sql_server.model_copy(update={"schema_name": f"n{size}"})
-            for name, lookup in _tables(store, settings):
+            for name, lookup in _tables(store, context.config.sql_server, f"n{size}"):
                 _time(figures, f"{name}, {size:,} products", lookup, size)
     vectors = draw_vectors(count, _LENGTH, seed=1)
     _time(figures, f"brute force, {count:,} products", lambda ids: _search(vectors, ids), count)
@@ -75,14 +74,14 @@ def _rows(ids: Ids, size: int) -> pa.Table:
     return pa.table({name: values.get(name, same) for name in RECOMMENDATIONS.names})
 
 
-def _tables(store: Store, settings: SqlServerSettings) -> Iterator[tuple[str, Lookup]]:
+def _tables(store: Store, settings: SqlServerSettings, schema: str) -> Iterator[tuple[str, Lookup]]:
     snapshot = read.warehouse(store.warehouse)
     yield "delta-rs", lambda ids: snapshot.recommendations(*ids)
     connection = snapshot.connect()
     yield "DuckDB", lambda ids: connection.execute(_query(ids)).fetchall()
     with (
-        serving(store, settings),
-        hive.connect(settings.host, settings.port, database=settings.schema_name) as client,
+        serving(store, settings, schema),
+        hive.connect(settings.host, settings.port, database=schema) as client,
         client.cursor() as cursor,
     ):
 

@@ -11,6 +11,7 @@ import pandas as pd
 from fashionrec.dashboard.filters import CATALOGUE
 from fashionrec.dashboard.pictures import tile
 from fashionrec.neighbours.searchable import Searchable, open_searchable
+from fashionrec.paths import at
 from fashionrec.read import TableReader
 from fashionrec.snapshot import Snapshot
 from fashionrec.tables import PRODUCTS
@@ -32,7 +33,7 @@ class Warehouse:
     """The tables at one moment. Several threads may ask at once."""
 
     def __init__(self, warehouse: str | Path, key: Key) -> None:
-        self.path, self.key = Path(warehouse), key
+        self.path, self.key = at(warehouse), key
         self._connection = Snapshot(warehouse).connect()
         self._connection.execute(CATALOGUE)
         self._tiles: OrderedDict[int, bytes] = OrderedDict()

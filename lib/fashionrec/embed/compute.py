@@ -1,7 +1,6 @@
 """Computes what no row has yet, portion by portion: each is one commit, so little can be lost."""
 
 import logging
-import os
 import time
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ from fashionrec.embed.missing import portions, unseen
 from fashionrec.embed.model import Model
 from fashionrec.embed.reading import contents_of_files
 from fashionrec.embed.writing import Target, written
+from fashionrec.paths import absolute
 from fashionrec.progress import followed
 from fashionrec.runs import Run
 from fashionrec.session import with_properties
@@ -87,9 +87,9 @@ def _append_encoded(
     cores = store.spark.sparkContext.defaultParallelism
     tasks = max(cores, portion["size"] // _PICTURES_PER_TASK)
     reading = {"spark.sql.files.minPartitionNum": str(tasks)}
-    folder, schema = os.path.abspath(store.path(EMBEDDINGS)), store.arrow_schema(EMBEDDINGS)
+    folder, schema = absolute(store.path(EMBEDDINGS)), store.arrow_schema(EMBEDDINGS)
     target = Target(folder, schema, model.version, model.threshold)
-    contents = partial(contents_of_files, folder=os.path.abspath(store.path(IMAGES)))
+    contents = partial(contents_of_files, folder=absolute(store.path(IMAGES)))
     with with_properties(store.spark, reading):
         done = written(_pictures_in(store, model, portion), sent, target, contents)
     store.add_files(EMBEDDINGS, done.files, state)

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from fashionrec.datafiles import Batches
 from fashionrec.embed.frames import Contents
+from fashionrec.paths import open_file
 
 _ROWS_AT_ONCE = 32
 
@@ -28,7 +29,7 @@ def contents_of_files(batches: Batches, folder: str) -> Contents:
 
 def _rows_of(path: str) -> Iterator[dict[str, Any]]:
     columns = ["product_id", "content"]
-    with pq.ParquetFile(path) as file:
+    with open_file(path) as stream, pq.ParquetFile(stream) as file:
         # One thread: tasks share the cores among them.
         for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns, use_threads=False):
             yield from batch.to_pylist()

@@ -15,7 +15,7 @@ from fashionrec.evaluation.evaluate import Evaluation
 from fashionrec.evaluation.plots import Captioned, confusion_matrix, lines, thumbnail
 from fashionrec.model_settings import EvaluateSettings
 from fashionrec.neighbours.lists import Ints
-from fashionrec.training.checkpoint import write_whole
+from fashionrec.paths import write_whole
 
 Contents = Callable[[Ints], dict[int, bytes]]
 

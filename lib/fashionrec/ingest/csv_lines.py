@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashionrec.errors import FashionrecError
+from fashionrec.paths import open_file
 
 _LONGEST_LINE = 1 << 24
 
@@ -53,7 +54,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     Raises:
         FashionrecError: one is so long that the file is something else.
     """
-    with path.open("rb") as file:
+    with open_file(path) as file:
         for line, raw in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), 1):
             yield line, _whole(raw, path)
 
@@ -89,7 +90,7 @@ def line_ranges(path: Path, size: int = 1 << 20) -> Iterator[LineRange]:
         FashionrecError: a line is so long that the file is something else.
     """
     line, offset = 1, 0
-    with path.open("rb") as file:
+    with open_file(path) as file:
         while block := file.read(size):
             block += _whole(file.readline(_LONGEST_LINE), path)
             yield LineRange(offset, len(block), line)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashionrec.ingest.styles import as_product_id
+from fashionrec.paths import read_bytes
 
 STYLES, IMAGE, DETAILS = "styles.csv", "image", "styles.json"
 LINKS, LINK = "images.csv", "link"
@@ -40,11 +41,10 @@ def read_content(folder: Path, entry: Entry, max_bytes: int) -> bytes:
     Raises:
         OSError: the file cannot be read.
     """
-    with open(os.path.join(folder, entry.archive or entry.path), "rb") as file:
-        if entry.offset is not None:
-            file.seek(entry.offset)
-            return file.read(min(entry.size, max_bytes + 1))
-        return file.read(max_bytes + 1)
+    if not entry.size:
+        return b""  # an object store refuses any range of nothing
+    most = max_bytes + 1 if entry.offset is None else min(entry.size, max_bytes + 1)
+    return read_bytes(folder, entry.archive or entry.path, entry.offset or 0, most)
 
 
 def id_of(path: str) -> int | None:

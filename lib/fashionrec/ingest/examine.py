@@ -10,6 +10,7 @@ from fashionrec.ingest.details import examine_details
 from fashionrec.ingest.entries import CANNOT_READ, DETAILS, LINKS, STYLES, Entry, read_content
 from fashionrec.ingest.links import is_url
 from fashionrec.ingest.pictures import Limits, UnusableError, examine_picture
+from fashionrec.paths import open_file
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def examine_entry(folder: Path, entry: Entry, limits: Limits) -> Finding:
     if entry.problem:
         return Finding(problem=entry.problem)
     if entry.kind in (STYLES, LINKS):  # read line by line elsewhere
-        with (folder / entry.path).open("rb") as file:
+        with open_file(folder / entry.path) as file:
             return Finding(hashlib.file_digest(file, "sha256").hexdigest())
     if entry.size > limits.max_bytes:
         return _too_large(limits)

@@ -13,9 +13,10 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from fashionrec.datafiles import Batches
 from fashionrec.ingest.csv_lines import Header, LineRange, line_ranges
 from fashionrec.ingest.entries import Entry
-from fashionrec.ingest.examine import examine_entry
+from fashionrec.ingest.examine import Finding, examine_entry
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import COLUMNS, Record, read_records
+from fashionrec.paths import read_each
 from fashionrec.tables import PRODUCTS
 
 _STYLES = {c.name: c.type for c in PRODUCTS.columns if c.name in COLUMNS.values()}
@@ -74,9 +75,12 @@ def examined(entries: DataFrame, folder: Path, limits: Limits) -> DataFrame:
     """Read, hash and decode each entry: path, sha256, problem, facts."""
     schema = arrow_schema(entries.sparkSession, FINDINGS)
 
+    def read_one(entry: Entry) -> Finding:
+        return examine_entry(folder, entry, limits)
+
     def examine(batches: Batches) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            found = [examine_entry(folder, entry, limits) for entry in _entries(batch)]
+            found = read_each(folder, read_one, _entries(batch))
             columns = (
                 batch["path"].to_pylist(),
                 [finding.sha256 for finding in found],

@@ -17,6 +17,7 @@ from fashionrec.ingest import derive
 from fashionrec.ingest.catalogue import Catalogue
 from fashionrec.ingest.entries import IMAGE, Entry, read_content
 from fashionrec.ingest.links import is_url
+from fashionrec.paths import read_each
 from fashionrec.store import Store
 from fashionrec.tables import IMAGES
 
@@ -35,7 +36,8 @@ class Reader:
         """Fill the column `content` where it is null; bytes must still have the row's `sha256`."""
         for batch in batches:
             for rows in _portions(batch):
-                contents = [self._content(place) for place in rows.select(_PLACE).to_pylist()]
+                places = rows.select(_PLACE).to_pylist()
+                contents = read_each(self.folder, self._content, places)
                 columns = dict(zip(rows.schema.names, rows.columns, strict=True))
                 columns["content"] = pa.array(contents, pa.binary())
                 yield pa.RecordBatch.from_pydict(columns)

@@ -18,6 +18,7 @@ from fashionrec.ingest.entries import (
     id_of,
 )
 from fashionrec.ingest.tars import list_tar
+from fashionrec.paths import is_remote, list_objects
 
 _NOT_UTF8 = "the file's name is not UTF-8"
 
@@ -33,11 +34,10 @@ def csv_entries(folder: Path) -> Iterator[Entry]:
 def list_catalogue(folder: Path) -> Iterator[Entry]:
     """Return every image entry and every styles/*.json of the catalogue, by name only."""
     yield from _list_folder(folder, "images", IMAGE)
-    with os.scandir(folder) as scan:
-        shards = [child for child in scan if fnmatchcase(child.name, "images*.tar")]
-    for child in sorted(shards, key=lambda child: child.name):
-        shard = _file_entry(child.name, IMAGE, child)
-        yield from [shard] if shard.problem else list_tar(folder, shard)
+    for child in sorted(_children(folder), key=lambda child: child.name):
+        if fnmatchcase(child.name, "images*.tar"):
+            shard = _file_entry(child.name, IMAGE, child)
+            yield from [shard] if shard.problem else list_tar(folder, shard)
     for entry in _list_folder(folder, "styles", DETAILS):
         if entry.path.endswith(".json") or entry.problem:
             yield entry
@@ -62,6 +62,9 @@ def find_styles(folder: Path) -> Path:
 
 def _list_folder(root: Path, top: str, kind: str) -> Iterator[Entry]:
     """Walk a folder in the order of names; links to folders inside it could lead in circles."""
+    if is_remote(root):
+        yield from _list_objects(root, top, kind)
+        return
     folders = [top] if os.path.lexists(root / top) else []
     while folders:
         below = folders.pop()
@@ -78,7 +81,20 @@ def _list_folder(root: Path, top: str, kind: str) -> Iterator[Entry]:
         folders += [f"{below}/{c.name}" for c in children if c.is_dir(follow_symlinks=False)]
 
 
-def _file_entry(path: str, kind: str, child: os.DirEntry[str]) -> Entry:
+def _children(folder: Path) -> list[os.DirEntry[str]] | list[Path]:
+    if is_remote(folder):
+        return list(folder.iterdir())
+    with os.scandir(folder) as scan:  # pathlib asks for the status of each anew
+        return list(scan)
+
+
+def _list_objects(root: Path, top: str, kind: str) -> Iterator[Entry]:
+    """List what an object store has below a name, a thousand objects per request."""
+    for name, size, modified in list_objects(root / top):
+        yield Entry(f"{top}/{name}", kind, id_of(name), size, int(modified.timestamp() * 1_000_000))
+
+
+def _file_entry(path: str, kind: str, child: os.DirEntry[str] | Path) -> Entry:
     readable = _readable(path)
     try:
         status = child.stat()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fashionrec.ingest.csv_lines import Header, LineRange, decode, split_fields
+from fashionrec.paths import read_bytes
 
 # The catalogue's column, and ours.
 COLUMNS = {
@@ -56,9 +57,7 @@ def read_records(
     path: Path, header: Header, lines: LineRange, null_values: Sequence[str]
 ) -> Iterator[Record]:
     """Return a record for each line of the range, the header's left out."""
-    with path.open("rb") as file:
-        file.seek(lines.offset)
-        block = file.read(lines.length)
+    block = read_bytes(path.parent, path.name, lines.offset, lines.length)
     for line, raw in enumerate(block.removesuffix(b"\n").split(b"\n"), lines.line):
         if line != header.line:
             yield parse_line(line, raw, header, null_values)

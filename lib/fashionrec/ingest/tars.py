@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fashionrec.ingest.entries import IMAGE, NOT_REGULAR, Entry, id_of
+from fashionrec.paths import open_raw
 
 _MAX_SIZE = 1 << 60
 _MOST_BETWEEN = 16 << 20  # bytes of headers before a member, or of padding behind the last one
@@ -17,7 +18,7 @@ def list_tar(folder: Path, shard: Entry) -> Iterator[Entry]:
     seen: set[str] = set()
     try:
         with (
-            _Shard(io.FileIO(folder / shard.path)) as file,
+            _Shard(open_raw(folder / shard.path)) as file,
             tarfile.open(fileobj=file, mode="r:", errors="backslashreplace") as tar,
         ):
             for member in _members(tar, file):

@@ -2,10 +2,13 @@
 
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
-from shutil import rmtree
+from shutil import copyfileobj, rmtree
+from tempfile import TemporaryDirectory, gettempdir, mkdtemp
 
 import numpy as np
 import pyarrow.dataset as ds
@@ -17,6 +20,7 @@ from fashionrec.neighbours.items import Items
 from fashionrec.neighbours.lists import Floats, Ints
 from fashionrec.neighbours.shared import shared_items
 from fashionrec.neighbours.topk import top_k
+from fashionrec.paths import at, is_remote, open_file, remove_folder
 from fashionrec.read import TableReader
 from fashionrec.tables import EMBEDDINGS
 
@@ -102,9 +106,32 @@ class Searchable:
 
 def open_searchable(warehouse: str | Path) -> Searchable | None:
     """Return the latest files of a warehouse; None where it has none yet."""
-    folders = [path for path in Path(warehouse, FOLDER).glob("[!.]*") if path.is_dir()]
-    folders.sort(key=lambda path: path.stat().st_mtime)
-    return Searchable(folders[-1]) if folders else None
+    above = at(warehouse) / FOLDER
+    whole = [path / _MODEL for path in _folders(above) if (path / _MODEL).is_file()]
+    if not whole:
+        return None
+    folder = max(whole, key=lambda path: path.stat().st_mtime).parent
+    return Searchable(_fetched(folder) if is_remote(folder) else folder)
+
+
+def _folders(above: Path) -> list[Path]:
+    found = above.iterdir() if above.is_dir() else []
+    return [path for path in found if not path.name.startswith(".")]
+
+
+def _fetched(folder: Path) -> Path:
+    """Copy the files of an object store to this machine, once: only files can be mapped."""
+    name = sha256(str(folder).encode()).hexdigest()[:16]
+    copy = Path(gettempdir(), f"fashionrec-{os.getuid()}", name)
+    if not copy.is_dir():
+        copy.parent.mkdir(mode=0o700, exist_ok=True)
+        part = Path(mkdtemp(dir=copy.parent))
+        for file in folder.iterdir():
+            with open_file(file) as content, (part / file.name).open("wb") as target:
+                copyfileobj(content, target)
+        with suppress(FileExistsError):  # another process was faster
+            part.rename(copy)
+    return copy
 
 
 def write_searchable(store: TableReader, model_version: str) -> None:
@@ -112,18 +139,30 @@ def write_searchable(store: TableReader, model_version: str) -> None:
     are there; then remove earlier ones. Whoever has these mapped keeps them.
     """
     version = store.version(EMBEDDINGS)
-    above = Path(store.warehouse, FOLDER)
+    above = at(store.warehouse) / FOLDER
     wanted = above / f"{model_version}-{store.identity(EMBEDDINGS)}-{version}"
-    if not wanted.is_dir():
-        part = above / f".{wanted.name}.part"
-        rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        _write(store, model_version, version, part)
-        os.replace(part, wanted)
+    if not (wanted / _MODEL).is_file():
+        if is_remote(above):
+            with TemporaryDirectory(prefix="fashionrec-") as folder:
+                _write(store, model_version, version, Path(folder))
+                _upload(Path(folder), wanted)
+        else:
+            part = above / f".{wanted.name}.part"
+            rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            _write(store, model_version, version, part)
+            os.replace(part, wanted)
         log.info("publish: wrote %s for searches by picture", wanted)
     for other in above.iterdir():
-        if other != wanted:
-            rmtree(other)
+        if other.name != wanted.name:
+            remove_folder(other)
+
+
+def _upload(folder: Path, target: Path) -> None:
+    """Copy files to an object store, last the one by which a folder is known to be whole."""
+    for file in sorted(folder.iterdir(), key=lambda file: file.name == _MODEL):
+        with file.open("rb") as content, (target / file.name).open("wb") as copy:
+            copyfileobj(content, copy)
 
 
 def _write(store: TableReader, model_version: str, version: int, folder: Path) -> None:

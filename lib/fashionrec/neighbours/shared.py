@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save
 
 from fashionrec.neighbours.items import Items, mapped_copy, prepare_items
 from fashionrec.neighbours.lowering import Lowering
-from fashionrec.training.checkpoint import write_whole
+from fashionrec.paths import write_whole
 
 
 def shared_items(vectors: Path, device: torch.device) -> Items:

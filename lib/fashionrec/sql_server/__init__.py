@@ -19,6 +19,7 @@ from fashionrec.urls import is_loopback
 
 log = logging.getLogger(__name__)
 
+_DEFAULT_SCHEMA = "default"
 _START_SECONDS = 60
 _LOOK_SECONDS = 5
 _DELTA = "io.delta.sql.DeltaSparkSessionExtension"
@@ -40,8 +41,8 @@ def check_access(settings: SqlServerSettings) -> None:
 
 
 @contextmanager
-def serving(store: Store, settings: SqlServerSettings) -> Iterator[str]:
-    """Serve the tables and views, which are registered in the catalogue; yield the JDBC URL.
+def serving(store: Store, settings: SqlServerSettings, schema: str = "") -> Iterator[str]:
+    """Serve the tables and views, which are registered in the schema; yield the JDBC URL.
 
     Raises:
         FashionrecError: the server cannot be started, say as the port is taken.
@@ -50,7 +51,8 @@ def serving(store: Store, settings: SqlServerSettings) -> Iterator[str]:
     assert jvm is not None
     _require_free(settings)
     _require_lasting_classes(jvm)
-    create_tables(store, settings.schema_name)
+    schema = schema or _DEFAULT_SCHEMA
+    create_tables(store, schema)
     properties = {
         "hive.server2.transport.mode": "binary",
         "hive.server2.thrift.bind.host": settings.host,
@@ -68,7 +70,7 @@ def serving(store: Store, settings: SqlServerSettings) -> Iterator[str]:
         raise FashionrecError(f"the SQL server does not start: {one_line(error)}") from error
     try:
         _wait(settings)
-        yield f"jdbc:hive2://{settings.host}:{settings.port}/{settings.schema_name}"
+        yield f"jdbc:hive2://{settings.host}:{settings.port}/{schema}"
     finally:
         server.stop()
 

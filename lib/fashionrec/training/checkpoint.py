@@ -4,7 +4,6 @@ Tensors are safetensors and checked by their hash, as all weights are here: noth
 """
 
 import json
-import os
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +13,7 @@ import safetensors.torch
 from torch import Tensor
 
 from fashionrec.errors import FashionrecError
+from fashionrec.paths import write_whole
 
 Tensors = dict[str, Tensor]
 
@@ -89,13 +89,3 @@ def read_tensors(path: Path, sha256_: str) -> Tensors:
     if sha256(content).hexdigest() != sha256_:
         raise FashionrecError(f"{path}: is not the file that was written: begin the training anew")
     return safetensors.torch.load(content)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there as a whole or not at all, even after a power cut."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -1,11 +1,11 @@
 """The step `finetune`: from the tables to a model version's folder."""
 
 import logging
-import shutil
 from pathlib import Path
 
 from fashionrec.config import Config
 from fashionrec.model_settings import FinetuneSettings
+from fashionrec.paths import at, remove_folder
 from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
@@ -29,7 +29,7 @@ def checkpoints_of(settings: FinetuneSettings) -> str:
 def finetune(store: Store, config: Config, run: Run, *, resume: bool) -> Path:
     """Train a model version and return its folder; with `resume` go on from the last checkpoint."""
     settings = config.finetune
-    folder = Path(store.warehouse) / checkpoints_of(settings)
+    folder = at(store.warehouse) / checkpoints_of(settings)
     ranks = processes(settings)
     if resume:
         plan = resumed(settings, folder, ranks)
@@ -43,7 +43,7 @@ def finetune(store: Store, config: Config, run: Run, *, resume: bool) -> Path:
             launch(job)
     with run.step("record"):
         made = record_version(store, config, plan, folder, run)
-    shutil.rmtree(folder)
+    remove_folder(folder)
     return made
 
 

@@ -13,9 +13,10 @@ from fashionrec.embed.preprocessing import STUDY, Preprocessing
 from fashionrec.errors import FashionrecError, UsageError
 from fashionrec.model_settings import FinetuneSettings
 from fashionrec.models import CURRENT, current_model
+from fashionrec.paths import write_whole
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
-from fashionrec.training.checkpoint import Checkpoints, write_tensors, write_whole
+from fashionrec.training.checkpoint import Checkpoints, write_tensors
 from fashionrec.training.classifier import ARTICLE_TYPE, Blueprint, new_classifier
 from fashionrec.training.rank import INITIAL
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fashionrec.paths import is_remote
 from fashionrec.training.examples import NO_LABEL, Example
 from fashionrec.training.snapshot import Part
 
@@ -34,7 +35,7 @@ class Reading:
         """Read the rank's share of a part once, its row groups in an order drawn by `seed`."""
         columns = ["product_id", "content", *self.classes]
         reader = make_batch_reader(
-            [f"file://{file}" for file in part.files],
+            [file if is_remote(file) else f"file://{file}" for file in part.files],
             schema_fields=[f"^{name}$" for name in columns],
             reader_pool_type="dummy",
             seed=seed,

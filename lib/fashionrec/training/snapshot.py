@@ -11,6 +11,7 @@ import deltalake
 import pyarrow.parquet as pq
 
 from fashionrec.errors import FashionrecError
+from fashionrec.paths import open_file
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def live_files(path: str, version: int) -> list[str]:
 
 def _footer(file: str) -> tuple[str, list[int]]:
     """Return the split that all rows of a file have, and the rows of its row groups."""
-    metadata = pq.read_metadata(file)
+    with open_file(file) as stream:
+        metadata = pq.read_metadata(stream)
     column = metadata.schema.names.index("split")
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     statistics = [group.column(column).statistics for group in groups]

@@ -11,7 +11,7 @@ from typing import Any
 import safetensors.torch
 
 from fashionrec.embed.model import Model, load_model
-from fashionrec.training.checkpoint import write_whole
+from fashionrec.paths import write_whole
 from fashionrec.training.classifier import ARTICLE_TYPE, Blueprint, Classifier, model_state
 
 TRAINING_PRODUCTS = "training_products.txt"

@@ -1,0 +1,119 @@
+"""Where catalogues and warehouses are: folders of this machine, or URIs of an object store.
+
+A URI (s3a://bucket/folder, abfss://..., gs://...) is held as a `Path` too: universal_pathlib's
+objects have Path's methods over fsspec's file systems. Credentials are for those to find, in the
+environment or by the provider's chain; nothing here ever holds one.
+"""
+
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar, cast
+
+from upath import UPath
+
+from fashionrec.errors import UsageError, one_line
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_READS_AT_ONCE = 32
+_MODIFIED = ("LastModified", "last_modified", "mtime", "updated")  # in S3, Azure, Google
+
+
+def is_remote(path: str | Path) -> bool:
+    """Say whether a path is a URI of an object store."""
+    return "://" in str(path)
+
+
+def at(path: str | Path) -> Path:
+    """Return a path as an object with Path's methods.
+
+    Raises:
+        UsageError: it is a URI of no kind that is known here.
+    """
+    if not is_remote(path):
+        return Path(path)
+    try:
+        # A listing that is remembered would hide what other processes write.
+        return cast(Path, UPath(path, use_listings_cache=False))
+    except (ValueError, ImportError) as error:
+        raise UsageError(f"{path}: {one_line(error)}") from error
+
+
+def absolute(path: str | Path) -> str:
+    """Return a path as text that means the same in any folder and process."""
+    return str(path) if is_remote(path) else os.path.abspath(path)
+
+
+def open_file(path: str | Path) -> io.BufferedReader:
+    """Open a file of this machine or of an object store, to read bytes anywhere in it."""
+    # fsspec's files lack part of what Python's can do, such as to read at most so much of a line.
+    return io.BufferedReader(open_raw(path))
+
+
+def open_raw(path: str | Path) -> io.RawIOBase:
+    """Open a file as `open_file` does, for a buffer of one's own."""
+    return cast(io.RawIOBase, at(path).open("rb")) if is_remote(path) else io.FileIO(path)
+
+
+def read_bytes(folder: str | Path, name: str, offset: int, most: int) -> bytes:
+    """Return at most so many bytes of a file below a folder, in one request of an object store.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    above = at(folder)
+    if isinstance(above, UPath):
+        path = above / name
+        return bytes(path.fs.cat_file(path.path, start=offset, end=offset + most))
+    with open(os.path.join(folder, name), "rb") as file:  # pathlib takes as long as reading does
+        file.seek(offset)
+        return file.read(most)
+
+
+def read_each(
+    folder: str | Path, read: Callable[[Item], Result], items: Iterable[Item]
+) -> list[Result]:
+    """Apply a function that reads below a folder to each item, in order.
+
+    Several at once in an object store, where each read waits for the network most of its time.
+    """
+    if not is_remote(folder):
+        return list(map(read, items))
+    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        return list(pool.map(read, items))
+
+
+def list_objects(folder: Path) -> Iterator[tuple[str, int, datetime]]:
+    """Return the objects below a folder of a store: name below it, bytes, and when written."""
+    store = cast(UPath, folder)
+    for path, told in sorted(store.fs.find(store.path, detail=True).items()):
+        if not path.endswith("/"):  # some tools mark folders by empty objects
+            modified = next(told[name] for name in _MODIFIED if name in told)
+            yield path.removeprefix(f"{store.path}/"), told["size"], modified
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there as a whole or not at all, even after a power cut."""
+    if is_remote(path):  # an object is never seen half-written
+        path.write_bytes(content)
+        return
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and all that is in it."""
+    if isinstance(folder, UPath):
+        folder.fs.rm(folder.path, recursive=True)
+    else:
+        shutil.rmtree(folder)
