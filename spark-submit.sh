@@ -31,12 +31,14 @@ Usage: ./spark-submit.sh JOB [options]
   sql-server          serve them to JDBC, ODBC and PyHive
   changes --since RUN the lists that have changed since a run, as JSON
   make-sample         draw the sample catalogue
+  pack                what a cluster needs: a wheel, and an environment for --archives
   setup               only install what is missing
   benchmark NAME      measure ingest, embed, neighbours, lookup or dashboard (JSON as the last line)
   test [pytest ...]   format check, lint, types, all tests
 
 Every job takes --help, --config FILE, --set key=value, --catalogue PATH and --warehouse PATH.
---no-install (or NO_INSTALL=1) forbids any set-up. MASTER=spark://... runs on a cluster (default: local[*]).
+--no-install (or NO_INSTALL=1) forbids any set-up. MASTER=spark://... (yarn, k8s://...) runs on a cluster, whose
+executors run PYSPARK_PYTHON; the default is local[*], which runs .venv.
 Options of Spark's own spark-submit (--conf, --driver-memory, --packages, ...) are passed on to it.
 EOF
 }
@@ -124,7 +126,12 @@ set_up() {
 }
 
 export_spark() {
-  export SPARK_HOME="$venv/lib/python3.11/site-packages/pyspark" SPARK_CONF_DIR="$root/conf" PYSPARK_PYTHON="$python" FASHIONREC_HOME="$root"
+  export SPARK_HOME="$venv/lib/python3.11/site-packages/pyspark" SPARK_CONF_DIR="$root/conf" FASHIONREC_HOME="$root"
+  # Executors of a cluster may have an environment of their own, such as ./environment/bin/python of `pack`.
+  case "$master" in
+    local*) export PYSPARK_PYTHON="$python" ;;
+    *) export PYSPARK_PYTHON="${PYSPARK_PYTHON:-$python}" ;;
+  esac
   export SPARK_LOG_DIR="${SPARK_LOG_DIR:-$root/logs}"
 }
 
@@ -141,6 +148,8 @@ run_tests() {
 install=1
 [ "${NO_INSTALL:-0}" = 1 ] && install=0
 job=""
+master=${MASTER:-local[*]}
+own_jars=""
 spark_options=()
 job_options=()
 while [ $# -gt 0 ]; do
@@ -152,7 +161,12 @@ while [ $# -gt 0 ]; do
       | --driver-library-path | --driver-class-path | --executor-memory | --proxy-user | --driver-cores \
       | --total-executor-cores | --executor-cores | --num-executors | --principal | --keytab | --queue)
       [ $# -ge 2 ] || fail "$1 needs a value" 2
-      spark_options+=("$1" "$2"); shift ;;
+      case "$1" in
+        --master) master=$2 ;;
+        --jars) own_jars=,$2 ;;  # a list that Spark does not add up: it is joined to Delta's
+        *) spark_options+=("$1" "$2") ;;
+      esac
+      shift ;;
     --supervise | --load-spark-defaults) spark_options+=("$1") ;;
     *) if [ -z "$job" ]; then job=$1; else job_options+=("$1"); fi ;;
   esac
@@ -176,12 +190,7 @@ case "$job" in
 esac
 mkdir -p "$SPARK_LOG_DIR"
 # Delta is on the driver's own class path too: Hive's server closes the jars of --jars as a client leaves.
-# --jars is a list that Spark does not add up, so the user's own are joined to Delta's.
-own_jars=""
-for i in "${!spark_options[@]}"; do
-  if [ "${spark_options[$i]}" = --jars ]; then own_jars=,${spark_options[$((i + 1))]}; fi
-done
-submit=(--master "${MASTER:-local[*]}" --driver-class-path "$(delta_jars :)" ${spark_options[@]+"${spark_options[@]}"} --jars "$(delta_jars ,)$own_jars")
+submit=(--master "$master" --driver-class-path "$(delta_jars :)" ${spark_options[@]+"${spark_options[@]}"} --jars "$(delta_jars ,)$own_jars")
 if [[ " ${spark_options[*]-} " == *" --deploy-mode cluster "* ]]; then
   exec "$SPARK_HOME/bin/spark-submit" "${submit[@]}" "$root/jobs/$job.py" ${job_options[@]+"${job_options[@]}"}
 fi

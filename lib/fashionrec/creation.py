@@ -7,7 +7,7 @@ import deltalake
 from pyspark.sql.types import DataType, StructType
 
 from fashionrec.errors import FashionrecError, one_line
-from fashionrec.opening import SCHEMA_PROPERTY, open_table
+from fashionrec.opening import SCHEMA_PROPERTY, is_table, open_table
 from fashionrec.paths import at
 from fashionrec.tables import SCHEMA_VERSION, Table
 
@@ -44,7 +44,7 @@ def is_ours(path: str, table: Table) -> bool:
     Raises:
         FashionrecError: the folder holds something else, or a log that cannot be read.
     """
-    if at(path).is_dir() and deltalake.DeltaTable.is_deltatable(path):
+    if at(path).is_dir() and is_table(path):
         _check_columns(path, table)
         return True
     if at(path).exists() and not _is_bare(at(path)):

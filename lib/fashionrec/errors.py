@@ -1,5 +1,6 @@
 """The errors that end a job with one line and an exit status, and never with a stack trace."""
 
+import re
 from collections.abc import Iterator
 
 
@@ -45,6 +46,7 @@ class HeldError(FashionrecError):
 
 
 _FULL = "No space left on device"
+_OF_STORE = re.compile(r"<Message>([^<]+)</Message>")
 
 
 def one_line(error: BaseException) -> str:
@@ -57,6 +59,9 @@ def one_line(error: BaseException) -> str:
         return own[-1].partition(": ")[2]
     if isinstance(error, FashionrecError):
         return str(error)
+    of_store = _OF_STORE.search(str(error))
+    if of_store:  # delta-rs adds the request, and the store's answer as it came
+        return f"{lines[0]}: {of_store[1]}"
     of_delta = [line for line in lines if "[DELTA_" in line]
     if of_delta:  # Java's first line only says that there was an error
         return of_delta[0][of_delta[0].index("[DELTA_") :]

@@ -37,7 +37,7 @@ _TOLD_ONCE = 3  # the columns that are not of one neighbour
 _ROWS_AT_ONCE = 10_000
 
 
-def changes_since(warehouse: Path, since: str | None) -> tuple[str, Iterator[Row]]:
+def changes_since(warehouse: str | Path, since: str | None) -> tuple[str, Iterator[Row]]:
     """Return the last run that has ended, and each list that differs between what both runs left.
 
     A list is {change, list, product_id, rows}: `added`, `changed` or `removed`, and its new rows by

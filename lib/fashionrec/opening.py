@@ -37,6 +37,18 @@ def open_table(path: str, version: int | None = None) -> deltalake.DeltaTable:
     return table
 
 
+def is_table(path: str) -> bool:
+    """Say whether a path is a Delta table.
+
+    Raises:
+        FashionrecError: the object store that it names cannot be asked.
+    """
+    try:
+        return bool(deltalake.DeltaTable.is_deltatable(path))
+    except OSError as error:
+        raise FashionrecError(f"{path}: cannot be reached: {one_line(error)}") from error
+
+
 def dataset_of(path: str, version: int | None = None) -> ds.Dataset:
     """Return a Delta table, now or at a version, as an Arrow dataset.
 

@@ -16,7 +16,7 @@ import pyarrow.dataset as ds
 from fashionrec import tables
 from fashionrec.errors import FashionrecError
 from fashionrec.history import is_upkeep, last_change
-from fashionrec.opening import dataset_of, open_table
+from fashionrec.opening import dataset_of, is_table, open_table
 from fashionrec.snapshot import Snapshot
 from fashionrec.tables import Table
 
@@ -38,7 +38,7 @@ class TableReader:
 
     def exists(self, table: Table) -> bool:
         """Say whether the table has been created."""
-        return deltalake.DeltaTable.is_deltatable(self.path(table))
+        return is_table(self.path(table))
 
     def require(self, table: Table) -> None:
         """Refuse to go on without the table.

@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 from fashionrec import duck, tables
 from fashionrec.errors import FashionrecError
 from fashionrec.history import same_rows
-from fashionrec.opening import dataset_of, open_table
+from fashionrec.opening import dataset_of, is_table, open_table
 from fashionrec.paths import absolute, at, is_remote
 from fashionrec.tables import PRODUCTS, RECOMMENDATIONS, RUNS, Table
 
@@ -111,7 +111,7 @@ class Snapshot:
         )
 
     def _is_there(self, table: Table) -> bool:
-        return deltalake.DeltaTable.is_deltatable(self._path(table))
+        return is_table(self._path(table))
 
     def _path(self, table: Table) -> str:
         return str(self.warehouse / table.name)

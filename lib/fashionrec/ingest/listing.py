@@ -1,7 +1,7 @@
 """Which files a catalogue has: those in its folders, and the members of its tar shards."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from stat import S_ISREG
@@ -81,7 +81,7 @@ def _list_folder(root: Path, top: str, kind: str) -> Iterator[Entry]:
         folders += [f"{below}/{c.name}" for c in children if c.is_dir(follow_symlinks=False)]
 
 
-def _children(folder: Path) -> list[os.DirEntry[str]] | list[Path]:
+def _children(folder: Path) -> Sequence[os.DirEntry[str] | Path]:
     if is_remote(folder):
         return list(folder.iterdir())
     with os.scandir(folder) as scan:  # pathlib asks for the status of each anew
