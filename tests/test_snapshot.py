@@ -6,12 +6,14 @@ from typing import Any
 import deltalake
 import polars
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from pyspark.sql import SparkSession
 
 from fashionrec import read
 from fashionrec.config import load
 from fashionrec.errors import FashionrecError
+from fashionrec.opening import dataset_of
 from fashionrec.runs import recorded
 from fashionrec.tables import EMBEDDINGS, PRODUCTS, RECOMMENDATIONS, Table
 from fashionrec.write import TableWriter
@@ -131,3 +133,18 @@ def test_what_there_is_not_is_one_line(nights: TableWriter, tmp_path: Path) -> N
         pytest.raises(FashionrecError, match="now: is running, so what it left is not recorded"),
     ):
         snapshot.as_of("now")
+
+
+def test_a_look_up_opens_the_files_that_may_hold_the_product(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "files")
+    kinds = pa.schema({"product_id": pa.int64(), "path": pa.string()})
+    for ids in ([1, 5], [6, 9], [None, 20], [None]):
+        rows = pa.Table.from_pylist([{"product_id": id, "path": str(id)} for id in ids], kinds)
+        deltalake.write_deltalake(path, rows, mode="append")
+    dataset, id = dataset_of(path), pc.field("product_id")
+    for wanted, opened in ((id == 5, 2), (id > 5, 2), (id == 10, 1), (id.is_null(), 2)):
+        assert len(list(dataset.get_fragments(wanted))) == opened
+        found = dataset.to_table(filter=wanted)["path"].to_pylist()
+        assert found == dataset.to_table().filter(wanted)["path"].to_pylist()

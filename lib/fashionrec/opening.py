@@ -3,6 +3,8 @@
 import os
 
 import deltalake
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
@@ -10,6 +12,7 @@ from fashionrec.errors import FashionrecError, one_line
 from fashionrec.tables import SCHEMA_VERSION
 
 SCHEMA_PROPERTY = "fashionrec.schemaVersion"
+_ID = "product_id"
 
 
 def open_table(path: str, version: int | None = None) -> deltalake.DeltaTable:
@@ -59,4 +62,35 @@ def dataset_of(path: str, version: int | None = None) -> ds.Dataset:
     local = (
         SubTreeFileSystem(os.path.abspath(path), LocalFileSystem()) if os.path.isdir(path) else None
     )
-    return table.to_pyarrow_dataset(filesystem=local)
+    return _with_bounds(table, table.to_pyarrow_dataset(filesystem=local))
+
+
+def _with_bounds(table: deltalake.DeltaTable, dataset: ds.Dataset) -> ds.Dataset:
+    """Tell Arrow which ids each file may hold, so that a look-up opens no other.
+
+    delta-rs knows them from the log, and passes on only which columns are never null.
+    """
+    files = pa.table(table.get_add_actions(flatten=True))
+    wanted = ["path", *(f"{fact}.{_ID}" for fact in ("min", "max", "null_count"))]
+    if not set(wanted) <= set(files.column_names):
+        return dataset
+    known = {
+        path: facts for path, *facts in zip(*(files[n].to_pylist() for n in wanted), strict=True)
+    }
+    fragments = [
+        dataset.format.make_fragment(
+            fragment.path,
+            dataset.filesystem,
+            partition_expression=fragment.partition_expression & _within(*known[fragment.path]),
+        )
+        for fragment in dataset.get_fragments()
+    ]
+    return ds.FileSystemDataset(fragments, dataset.schema, dataset.format, dataset.filesystem)
+
+
+def _within(low: int | None, high: int | None, nulls: int | None) -> ds.Expression:
+    if low is None or high is None:  # a writer that records none
+        return pc.scalar(True)
+    id = pc.field(_ID)
+    within = (id >= low) & (id <= high)
+    return within if nulls == 0 else within | id.is_null()

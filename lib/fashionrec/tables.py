@@ -201,6 +201,8 @@ RECOMMENDATIONS = Table(
         ("other_product", "neighbour_id <> product_id"),
         ("cosine", "similarity >= -1 AND similarity <= 1"),
     ),
+    # A look-up opens the one file that holds the product, and looks at all its row groups.
+    rows_per_file=250_000,
 )
 
 DUPLICATES = Table(

@@ -37,6 +37,8 @@ class Nightly:
     warehouse: Path
     model: Path
     master: str = "local[2]"
+    python: str = ""
+    spark_options: tuple[str, ...] = ()
 
     @property
     def options(self) -> list[str]:
@@ -49,7 +51,9 @@ class Nightly:
     def start(self, job: str = "nightly", *options: str) -> Process:
         """Start it, or another job, in a session of its own, as a scheduler does."""
         env = {k: v for k, v in os.environ.items() if k != "PYSPARK_SUBMIT_ARGS"}
+        env |= {"PYSPARK_PYTHON": self.python} if self.python else {}
         words = [str(ROOT / "spark-submit.sh"), job, "--no-install", "--driver-memory", "1g"]
+        words += self.spark_options
         return subprocess.Popen(
             [*words, *self.options, *options],
             env=env
@@ -82,6 +86,12 @@ def wait_until(process: Process, happens: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.001)
     return True
+
+
+def wait_for_line(process: Process, text: str) -> None:
+    """Read what it says until a line has this text."""
+    assert process.stdout is not None
+    assert any(text in line for line in process.stdout), f"it never said {text!r}"
 
 
 def wait_for_commit(process: Process, warehouse: Path, table: str, version: int) -> None:

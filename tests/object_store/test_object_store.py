@@ -10,7 +10,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from object_store import BUCKET, SECRET, contents, serving_s3, upload, without_submit_args
 
 from conftest import ROOT
 from fashionrec import read
@@ -27,6 +26,7 @@ from fashionrec.read import TableReader
 from fashionrec.settings import LockSettings
 from fashionrec.store import Store
 from fashionrec.tables import IMAGES, PRODUCTS, RECOMMENDATIONS, REJECTS, Table
+from object_store import BUCKET, SECRET, contents, serving_s3, upload, without_submit_args
 
 HADOOP_AWS = "org.apache.hadoop:hadoop-aws:3.4.1"
 AT_ONCE = LockSettings(wait_seconds=0, dead_after_seconds=600)

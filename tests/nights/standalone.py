@@ -51,7 +51,7 @@ def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
 def _daemon(folder: Path, name: str, *options: str) -> Iterator[psutil.Process]:
     folder.mkdir(parents=True)
     words = [f"{_DEPLOY}.{name}", "--host", _LOOPBACK, "--webui-port", "0", *options]
-    env = {k: v for k, v in os.environ.items() if k != "PYSPARK_SUBMIT_ARGS"}
+    env = {k: v for k, v in os.environ.items() if k not in ("PYSPARK_SUBMIT_ARGS", "PYTHONPATH")}
     with (folder / "log").open("w") as log:
         started = subprocess.Popen(
             [str(_SPARK_CLASS), *words],
