@@ -1,20 +1,16 @@
 """One Spark session, one small catalogue, one tiny model for all tests."""
 
-import json
 import os
 import runpy
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
-import safetensors.torch
-import torch
-import torchvision.models
 from pyspark.sql import SparkSession
 
+from fashionrec.benchmark.shop import write_small_model
 from fashionrec.dashboard.warehouse import Warehouse, key_of
 from fashionrec.sample import draw_catalogue
 from fashionrec.session import spark_session
@@ -55,30 +51,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_model(folder: Path, seed: int, classes: list[str] | None = None) -> Path:
-    torch.manual_seed(seed)
-    classes = CLASSES if classes is None else classes
-    state = torchvision.models.resnet18(num_classes=len(classes) or 1).half().state_dict()
-    if not classes:
-        state = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
-    weights = safetensors.torch.save(state)
-    folder.mkdir(parents=True)
-    (folder / "weights.safetensors").write_bytes(weights)
-    card = {
-        "name": "tiny",
-        "architecture": "resnet18",
-        "weights": {"file": "weights.safetensors", "sha256": sha256(weights).hexdigest()},
-        "preprocessing": {
-            "height": 32,
-            "width": 24,
-            "resize": "stretch",
-            "mean": [0.5, 0.5, 0.5],
-            "std": [0.25, 0.25, 0.25],
-        },
-        "classes": {"article_type": classes},
-        "metrics": {"article_type_top1": 0.1, "validation": "random weights"},
-    }
-    (folder / "model.json").write_text(json.dumps(card))
-    return folder
+    return write_small_model(folder, CLASSES if classes is None else classes, seed)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -111,3 +112,56 @@ def test_make_sample_draws_and_refuses(
     assert len(list((tmp_path / "drawn" / "styles").iterdir())) == 60
     assert run_job("make_sample", *options) == 2
     assert "is not an empty folder" in capfd.readouterr().err
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """The script in a checkout whose Python, and whose Spark, print what they are started with."""
+    python = tmp_path / ".venv" / "bin" / "python"
+    submit = tmp_path / ".venv/lib/python3.11/site-packages/pyspark/bin/spark-submit"
+    for path in (python, submit, tmp_path / "jobs" / "nightly.py"):
+        path.parent.mkdir(parents=True)
+        path.write_text(
+            '#!/bin/sh\necho "$@"\necho "$PYSPARK_SUBMIT_ARGS"\necho "$PYSPARK_PYTHON"\n'
+        )
+        path.chmod(0o755)
+    for name in ("spark-submit.sh", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    stamp = f"printf '%s\\n' {tmp_path} | cat - {tmp_path}/requirements.txt | cksum"
+    told = subprocess.run(stamp, shell=True, capture_output=True, text=True, check=True).stdout
+    (tmp_path / ".venv" / "stamp").write_text(told)
+    (tmp_path / ".jars" / "jars").mkdir(parents=True)
+    (tmp_path / ".jars" / "jars" / "delta.jar").write_text("")
+    (tmp_path / ".jars" / "stamp").write_text((ROOT / ".jars" / "stamp").read_text())
+    return tmp_path / "spark-submit.sh"
+
+
+@pytest.mark.parametrize("master", ["yarn", "k8s://https://host:6443", "spark://host:7077"])
+def test_the_command_line_of_a_cluster(master: str, script: Path) -> None:
+    words = [script, "nightly", "--no-install", "--archives", "environment.tar.gz#environment"]
+    words += ["--jars", "own.jar", "--config", "conf/cluster.toml"]
+    env = os.environ | {"MASTER": master, "PYSPARK_PYTHON": "./environment/bin/python"}
+    run = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
+    job, options, python = run.stdout.splitlines()
+    home = script.parent
+    assert job == f"{home}/jobs/nightly.py --config conf/cluster.toml"
+    jar = home / ".jars" / "jars" / "delta.jar"
+    assert shlex.split(options) == [
+        *("--master", master, "--driver-class-path", str(jar)),
+        *("--archives", "environment.tar.gz#environment", "--jars", f"{jar},own.jar"),
+        "pyspark-shell",
+    ]
+    assert python == "./environment/bin/python"
+    # The driver on the cluster as well: Spark's own spark-submit is given the job's file.
+    words += ["--deploy-mode", "cluster"]
+    run = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
+    line = run.stdout.splitlines()[0]
+    assert line.startswith(f"--master {master} ")
+    assert "--deploy-mode cluster" in line
+    assert line.endswith(f"{home}/jobs/nightly.py --config conf/cluster.toml")
+
+
+def test_local_mode_runs_its_own_python(script: Path) -> None:
+    env = {k: v for k, v in os.environ.items() if k != "MASTER"} | {"PYSPARK_PYTHON": "/another"}
+    run = subprocess.run([script, "nightly"], env=env, capture_output=True, text=True, timeout=60)
+    assert run.stdout.splitlines()[-1] == str(script.parent / ".venv" / "bin" / "python")

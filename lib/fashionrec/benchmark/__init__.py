@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fashionrec.benchmark import dashboard, embed, ingest, lookup, neighbours
+from fashionrec.benchmark import dashboard, embed, ingest, lookup, neighbours, scale
 from fashionrec.benchmark.report import Figures
 from fashionrec.cli import Context
 
@@ -12,4 +12,5 @@ BENCHMARKS: dict[str, Callable[[Context], Figures]] = {
     "lookup": lookup.run,
     "neighbours": neighbours.run,
     "dashboard": dashboard.run,
+    "scale": scale.run,
 }
