@@ -28,6 +28,7 @@ from fashionrec.doctor.executors import (
     check_worker_reuse,
 )
 from fashionrec.errors import FashionrecError
+from fashionrec.training.launch import GPUS_PER_TASK
 
 DRIVER = {"pyspark": "4.0.5", "numpy": "1.26.4"}
 FACTS = {
@@ -206,6 +207,35 @@ def test_executors_that_take_no_task(spark: SparkSession, monkeypatch: pytest.Mo
     with pytest.raises(FashionrecError, match=r"no executor has done a small task in 2 s"):
         ask_executors(spark, ask_torch=False, patience=2.0)
     assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize(
+    ("changed", "value", "says"),
+    [
+        (
+            "pythonVer",
+            "3.9",
+            "Python in worker has different version: 3.11 than that in driver: 3.9",
+        ),
+        ("pythonExec", "/no/python3", r'Cannot run program "/no/python3"'),
+    ],
+)
+def test_executors_that_cannot_run_this_python(
+    changed: str, value: str, says: str, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark.sparkContext, changed, value)
+    with pytest.raises(FashionrecError, match=f"executors cannot run .*: {says}.*PYSPARK_PYTHON"):
+        ask_executors(spark, ask_torch=False)
+
+
+def test_local_mode_hands_out_no_gpus(spark: SparkSession) -> None:
+    conf = spark.sparkContext._conf
+    conf.set(GPUS_PER_TASK, "1")
+    try:
+        with pytest.raises(FashionrecError, match="local mode hands out no GPUs"):
+            ask_executors(spark, ask_torch=False)
+    finally:
+        conf._jconf.remove(GPUS_PER_TASK)
 
 
 def test_the_digest_tells_sources_apart_and_reads_zips(

@@ -61,10 +61,10 @@ def test_a_bound_that_is_missed_is_told(name: str, value: float, says: str) -> N
 
 def test_parity_and_the_loop(catalogue: Path) -> None:
     program = program_for(load_model("models/fashion-base", ROOT), "cpu", batch_size=8)
-    figures = parity(program, catalogue, 16, threads=2)
+    figures = parity(program, catalogue, 8, threads=2)
     assert figures["engine"] == program.engine
     assert 0.998 < figures["parity_cosine_least"] <= figures["parity_cosine_mean"] <= 1.0001
-    contents = [*usable_pictures(catalogue, 11), b"no picture"]
+    contents = [*usable_pictures(catalogue, 9), b"no picture"]
     figures = embed_loop(program, contents, threads=2)
     assert figures["problems"] == 1
     assert figures["per_s"] > 0
@@ -101,8 +101,8 @@ def test_a_wrong_list_is_found() -> None:
     assert wrong_lists(vectors, replace(found, ids=ids, similarities=similarities)) == 3
 
 
-def test_two_epochs(catalogue: Path, tmp_path: Path) -> None:
-    model = load_model("models/fashion-base", ROOT)
+def test_two_epochs(catalogue: Path, tiny_model: Path, tmp_path: Path) -> None:
+    model = load_model(str(tiny_model), ROOT)
     figures = training(model, catalogue, tmp_path, "cpu", ranks=2, count=48)
     assert (figures["training_processes"], figures["training_epochs"]) == (2, 2)
     assert figures["training_pictures"] == 32

@@ -13,6 +13,8 @@ from standalone import Cluster, cluster
 from conftest import ROOT
 from fashionrec.store import Store
 
+pytestmark = pytest.mark.slow
+
 DEVICES = """
 import json, time
 from fashionrec.embed.frames import assigned_gpu

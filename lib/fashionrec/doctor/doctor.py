@@ -92,9 +92,12 @@ def _places(context: Context, size: Size) -> list[machine.Place]:
 
 def _check_clock(warehouse: str) -> Finding:
     last = machine.last_run(warehouse)
-    if not storage.is_local(warehouse):
+    try:
+        probed = storage.probe(warehouse) if storage.is_local(warehouse) else None
+    except OSError:
+        probed = None  # the check of the warehouse says why
+    if probed is None:
         return machine.check_clock(time.time(), None, last)
-    probed = storage.probe(warehouse)
     return machine.check_clock(probed.now, probed.mtime, last)
 
 

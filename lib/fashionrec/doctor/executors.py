@@ -1,12 +1,14 @@
 """Spark as a night would have it: its settings, and what each executor's Python is."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from py4j.protocol import Py4JJavaError
 from pyspark import cloudpickle
 from pyspark.sql import SparkSession
 
@@ -19,7 +21,7 @@ from fashionrec.embed.engines import check_settings
 from fashionrec.errors import FashionrecError
 from fashionrec.model_settings import FinetuneSettings
 from fashionrec.settings import EmbedSettings
-from fashionrec.training.launch import check_whole_gpus
+from fashionrec.training.launch import GPUS_PER_TASK, check_whole_gpus
 
 DISCOVERY = "spark.executor.resource.gpu.discoveryScript"
 ROWS, BYTES = (f"spark.sql.execution.arrow.max{what}PerBatch" for what in ("Records", "Bytes"))
@@ -28,6 +30,9 @@ _PATIENCE = 120.0  # seconds for the first executor, and for all answers
 _OTHERS = 1.0  # seconds for further executors to register
 _ARROW_LIMIT = 1 << 31  # bytes of one column of a batch: its offsets are 32-bit
 _LARGE_BATCH = 1 << 28  # bytes: a worker holds a few batches
+_NO_PYTHON = re.compile(
+    r"Python in worker has different version: [^,]*|Cannot run program.*|No module named .*"
+)
 _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _GPU_CONF = "--properties-file conf/gpu.conf --load-spark-defaults"
 
@@ -49,9 +54,14 @@ def ask_executors(spark: SparkSession, *, ask_torch: bool, patience: float = _PA
     """Run a task on each core of the executors that are there.
 
     Raises:
-        FashionrecError: none took it in time.
+        FashionrecError: none took it in time, or could.
     """
     context = spark.sparkContext
+    if is_local(spark) and context.getConf().get(GPUS_PER_TASK):
+        raise FashionrecError(
+            f"{GPUS_PER_TASK} is set, and local mode hands out no GPUs, so that tasks would wait "
+            "for ever: leave it out, and they take the first GPU that torch sees"
+        )
 
     def ask() -> Answers:
         context.parallelize([0], 1).count()  # once there is an executor
@@ -72,6 +82,13 @@ def ask_executors(spark: SparkSession, *, ask_torch: bool, patience: float = _PA
             f"no executor has done a small task in {patience:.0f} s: see the cluster's page for "
             "free cores, memory and GPUs, and the executors' own logs"
         ) from error
+    except Py4JJavaError as error:
+        if why := _NO_PYTHON.search(str(error)):
+            raise FashionrecError(
+                f"executors cannot run the driver's Python ({context.pythonExec}): {why[0]}: "
+                "let PYSPARK_PYTHON name one that is there, of the same version, on every host"
+            ) from error
+        raise
     finally:
         pool.shutdown(wait=False)
         cloudpickle.unregister_pickle_by_value(probe)  # type: ignore[no-untyped-call]
