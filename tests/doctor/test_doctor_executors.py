@@ -188,6 +188,16 @@ def test_gpu_for_training(across: bool, device: str, per_task: str, fits: bool) 
             check_gpu_for_training(settings, per_task)
 
 
+def test_gpu_for_training_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load().finetune.model_copy(update={"device": "cuda"})
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    finding = check_gpu_for_training(settings, "")
+    assert finding.found == "training would run on the driver's machine, device cuda"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(FashionrecError, match=r"finetune.device = 'cuda', but torch sees no"):
+        check_gpu_for_training(settings, "")
+
+
 def test_executors_answer(spark: SparkSession) -> None:
     found = ask_executors(spark, ask_torch=True)
     assert len(found.facts) == spark.sparkContext.defaultParallelism

@@ -21,7 +21,7 @@ from fashionrec.embed.engines import check_settings
 from fashionrec.errors import FashionrecError
 from fashionrec.model_settings import FinetuneSettings
 from fashionrec.settings import EmbedSettings
-from fashionrec.training.launch import GPUS_PER_TASK, check_whole_gpus
+from fashionrec.training.launch import GPUS_PER_TASK, check_whole_gpus, device_kind
 
 DISCOVERY = "spark.executor.resource.gpu.discoveryScript"
 ROWS, BYTES = (f"spark.sql.execution.arrow.max{what}PerBatch" for what in ("Records", "Bytes"))
@@ -175,10 +175,11 @@ def check_gpu_for_embed(
 
 
 def check_gpu_for_training(settings: FinetuneSettings, per_task: str) -> Finding:
-    """Check that processes of a training on executors would get whole GPUs."""
-    check_whole_gpus(settings, per_task)  # raises
+    """Check that GPUs are there where training asks for them, and whole ones across executors."""
+    kind = device_kind(settings)  # raises, as the next one does
+    check_whole_gpus(settings, per_task)
     where = "across executors" if settings.across_executors else "on the driver's machine"
-    return ok(f"training runs {where}")
+    return ok(f"training would run {where}, device {kind}")
 
 
 def check_pythons(answers: Answers, driver: str) -> Finding:
