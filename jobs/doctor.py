@@ -18,11 +18,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(context: Context) -> None:
     """Look at everything, print what was found, and fail where a night would."""
     findings = doctor(context)
-    context.outcome.record |= as_record(findings)
+    wrong = [name for name, finding in findings.items() if finding.status == "fail"]
+    message = f"{len(wrong)} of {len(findings)} checks fail: {', '.join(wrong)}" if wrong else None
+    context.outcome.record |= as_record(findings) | {"message": message}
     if not context.options.json:
         print(formatted(findings), flush=True)
-    if wrong := [name for name, finding in findings.items() if finding.status == "fail"]:
-        raise FashionrecError(f"{len(wrong)} of {len(findings)} checks fail: {', '.join(wrong)}")
+    if message:
+        raise FashionrecError(message)
 
 
 if __name__ == "__main__":

@@ -162,7 +162,8 @@ def test_faults_are_told_one_by_one_and_as_json(
     failed = [each["check"] for each in record["checks"] if each["status"] == "fail"]
     assert failed == ["java", "catalogue", "model", "gpu for embed"]
     assert (record["job"], record["status"], record["counts"]["fail"]) == ("doctor", "failed", 4)
-    assert err.splitlines()[-1] == f"error: 4 of 24 checks fail: {', '.join(failed)}"
+    assert record["message"] == f"4 of 24 checks fail: {', '.join(failed)}"
+    assert err.splitlines()[-1] == f"error: {record['message']}"
 
 
 @pytest.mark.parametrize(
