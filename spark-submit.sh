@@ -19,6 +19,7 @@ Usage: ./spark-submit.sh JOB [options]
   nightly             ingest, embed, neighbours, publish; draws a sample catalogue where none is given
   ingest, embed, neighbours, publish
                       one step of it
+  doctor              check an environment before a night is lost to it, each finding with what to do
   finetune            train a new model version on the tables
   evaluate [MODEL]    judge a model folder beside the current model; writes a report
   promote MODEL       make it the current model, if it is not worse

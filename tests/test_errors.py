@@ -24,6 +24,11 @@ def test_a_workers_own_error_is_found_in_its_trace() -> None:
     assert one_line(FashionrecError("as it is")) == "as it is"
 
 
+def test_javas_own_words_are_told() -> None:
+    told = "An error occurred while calling o1.x.\n: java.io.IOException: no such host\n\tat a.b.C"
+    assert one_line(ValueError(told)) == "java.io.IOException: no such host"
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

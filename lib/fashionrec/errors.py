@@ -45,6 +45,7 @@ class HeldError(FashionrecError):
     run_status = "held"
 
 
+_PY4J = "An error occurred while calling "  # which it was; Java's own words are below
 _FULL = "No space left on device"
 _OF_STORE = re.compile(r"<Message>([^<]+)</Message>")
 
@@ -65,6 +66,8 @@ def one_line(error: BaseException) -> str:
     of_delta = [line for line in lines if "[DELTA_" in line]
     if of_delta:  # Java's first line only says that there was an error
         return of_delta[0][of_delta[0].index("[DELTA_") :]
+    if len(lines) > 1 and lines[0].startswith(_PY4J):
+        return lines[1].removeprefix(": ")
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 

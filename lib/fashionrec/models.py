@@ -51,6 +51,14 @@ def wanted_model(store: TableReader, wanted: str) -> Model:
     return _recorded(row, "the current model")
 
 
+def wanted_source(store: TableReader, wanted: str) -> str:
+    """Return where the model that the setting wants comes from: a folder, or torchvision's."""
+    row = _current_row(store)
+    if wanted != CURRENT:
+        return wanted
+    return row["path"] if row else DEFAULT_MODEL
+
+
 def used_model(store: TableReader, version: str) -> Model:
     """Return a model version that the warehouse has used.
 

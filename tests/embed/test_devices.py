@@ -52,6 +52,28 @@ def test_the_address_comes_from_spark(
     assert frames.assigned_gpu() == wanted
 
 
+@pytest.mark.parametrize(
+    ("addresses", "visible", "wanted"),
+    [
+        (["0", "0", "1", "1"], 2, ["cuda:0", "cuda:0", "cuda:1", "cuda:1"]),  # two tasks per GPU
+        (["6", "7"], 8, ["cuda:6", "cuda:7"]),  # two of a node's eight
+        (["6", "7"], 1, ["cuda:0", "cuda:0"]),  # containers that see their own alone
+    ],
+)
+def test_tasks_of_a_node_share_its_gpus(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[str], visible: int, wanted: list[str]
+) -> None:
+    monkeypatch.setattr(devices, "gpu_precision", lambda: "bf16")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: visible)
+    found = []
+    for address in addresses:
+        resources = {"gpu": SimpleNamespace(addresses=[address])}
+        task = SimpleNamespace(resources=lambda given=resources: given)
+        monkeypatch.setattr(frames.TaskContext, "get", lambda given=task: given)
+        found.append(str(devices.task_device()))
+    assert found == wanted
+
+
 def test_outside_a_task_there_is_no_address() -> None:
     assert frames.assigned_gpu() is None
 
@@ -137,19 +159,3 @@ def test_properties_for_one_and_for_several_tasks_per_gpu(file: str, tasks: int)
     assert float(properties["spark.task.resource.gpu.amount"]) * tasks == 1
     assert int(properties["spark.executor.resource.gpu.amount"]) == 1
     assert (ROOT / properties["spark.executor.resource.gpu.discoveryScript"]).exists()
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_agrees_with_the_cpu() -> None:
-    import numpy as np
-
-    model = load_model("models/fashion-base", ROOT)
-    rng = np.random.default_rng(0)
-    pictures = list(rng.integers(0, 255, (8, 96, 72, 3), dtype=np.uint8))
-    devices = ("cuda", "cpu")
-    one, other = (
-        choose_program(model, EMBED.model_copy(update={"device": d})).load(2).encode(pictures)
-        for d in devices
-    )
-    cosines = [float(a.embedding @ b.embedding) for a, b in zip(one, other, strict=True)]
-    assert min(cosines) > 0.998

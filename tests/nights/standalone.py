@@ -29,18 +29,31 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
-    """Start a master and workers of one core and 1 GB each; end them, and what they started."""
+def cluster(
+    folder: Path, workers: int = 2, cores: int = 1, properties: str = ""
+) -> Iterator[Cluster]:
+    """Start a master and workers of 1 GB each; end them, and what they started.
+
+    properties: -Dspark.worker... of the workers.
+    """
     port = _free_port()
     url = f"spark://{_LOOPBACK}:{port}"
     with ExitStack() as ends:
         master = ["master.Master", "--port", str(port)]
         ends.enter_context(_daemon(folder / "master", *master))
         _wait_for(port)
-        size = ["--cores", "1", "--memory", "1g"]
+        size = ["--cores", str(cores), "--memory", "1g"]
         started = [
             ends.enter_context(
-                _daemon(place, "worker.Worker", *size, "--work-dir", str(place), url)
+                _daemon(
+                    place,
+                    "worker.Worker",
+                    *size,
+                    "--work-dir",
+                    str(place),
+                    url,
+                    properties=properties,
+                )
             )
             for place in (folder / f"worker-{number}" for number in range(workers))
         ]
@@ -48,14 +61,18 @@ def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
 
 
 @contextmanager
-def _daemon(folder: Path, name: str, *options: str) -> Iterator[psutil.Process]:
+def _daemon(
+    folder: Path, name: str, *options: str, properties: str = ""
+) -> Iterator[psutil.Process]:
     folder.mkdir(parents=True)
     words = [f"{_DEPLOY}.{name}", "--host", _LOOPBACK, "--webui-port", "0", *options]
     env = {k: v for k, v in os.environ.items() if k not in ("PYSPARK_SUBMIT_ARGS", "PYTHONPATH")}
     with (folder / "log").open("w") as log:
         started = subprocess.Popen(
             [str(_SPARK_CLASS), *words],
-            env=env | {"SPARK_LOCAL_IP": _LOOPBACK, "SPARK_DAEMON_MEMORY": "256m"},
+            env=env
+            | {"SPARK_LOCAL_IP": _LOOPBACK, "SPARK_DAEMON_MEMORY": "256m"}
+            | {"SPARK_WORKER_OPTS": properties},
             stdout=log,
             stderr=log,
             start_new_session=True,

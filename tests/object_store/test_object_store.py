@@ -14,6 +14,7 @@ import pytest
 from conftest import ROOT
 from fashionrec import read
 from fashionrec.changes import CHANGE
+from fashionrec.doctor.storage import check_rights
 from fashionrec.errors import FashionrecError, HeldError, UsageError
 from fashionrec.feed import changes_since
 from fashionrec.ingest.entries import read_content
@@ -158,6 +159,13 @@ def test_what_is_not_there_is_said_in_one_line() -> None:
     done = run("ingest", "--dry-run", "--catalogue", f"s3a://{BUCKET}/none")
     assert done.returncode == 1
     assert done.stderr.endswith("there is no such folder; --catalogue names the catalogue\n")
+
+
+def test_the_doctor_tries_the_storage() -> None:
+    found = check_rights(f"s3a://{BUCKET}/tried")
+    assert (found.status, found.found) == ("ok", f"s3a://{BUCKET}/tried (s3a)")
+    assert check_rights("s3a://nowhere/tried").status == "fail"
+    assert contents("tried") == {}
 
 
 @pytest.mark.slow

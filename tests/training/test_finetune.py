@@ -20,7 +20,7 @@ from fashionrec.store import Store
 from fashionrec.tables import RUNS, TRAINING_SET
 from fashionrec.training import finetune as step
 from fashionrec.training.classifier import Blueprint
-from fashionrec.training.launch import launch
+from fashionrec.training.launch import GPUS_PER_TASK, launch
 from fashionrec.training.rank import Job
 from fashionrec.training.snapshot import Snapshot, snapshot
 
@@ -119,6 +119,25 @@ def test_two_trainings_of_a_name_at_once(
     assert checkpoint.read_text() == "of the other"
     assert not night.exists(TRAINING_SET)
     assert night.read(RUNS).where("job = 'finetune'").count() == 0
+
+
+def test_a_session_whose_tasks_share_gpus_is_refused_before_any_work(
+    night: Store, tiny_model: Path, tmp_path: Path, run_job: RunJob,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    gpus = {"across_executors": "true", "device": "cuda"}
+    sets = [word for k, v in gpus.items() for word in ("--set", f"finetune.{k}={v}")]
+    words = [*options(night, tiny_model, tmp_path / "models"), *sets, "--processes", 2]
+    conf = night.spark.sparkContext._conf
+    for amount, told in (("0.25", "0.25"), (None, "not set")):
+        if amount:
+            conf.set(GPUS_PER_TASK, amount)
+        else:
+            conf._jconf.remove(GPUS_PER_TASK)
+        assert run_job("finetune", *words) == 1
+        assert f"needs whole ones, and {GPUS_PER_TASK} is {told}" in capfd.readouterr().err
+    assert not night.exists(TRAINING_SET)
+    assert not (Path(night.warehouse) / "checkpoints" / "trial").exists()
 
 
 def check_version(folder: Path, store: Store, start: Path) -> None:

@@ -63,4 +63,5 @@ def _cosines(name: str, one: Floats, other: Floats) -> Figures:
     return {
         f"{name}_cosine_mean": float(cosines.mean()),
         f"{name}_cosine_worst_1_percent": float(np.quantile(cosines, 0.01)),
+        f"{name}_cosine_least": float(cosines.min()),
     }

@@ -154,7 +154,9 @@ class _Night:
     def _time_inverted(self, count: int) -> None:
         """Time inverted lists alone, at sizes that a night still searches exactly as well."""
         settings = self.config.neighbours
-        cut = settings.model_copy(update={"exact_up_to": min(settings.exact_up_to, count // 2)})
+        similar = {"lists": {"similar": settings.lists["similar"]}}
+        past = {"exact_up_to": min(settings.exact_up_to, count // 2)}
+        cut = settings.model_copy(update=similar | past)
         with peak_memory(self.figures, "inverted_mb"):
             report = Timings()
             found = time_inverted(report, cut, count, _LENGTH)

@@ -10,6 +10,7 @@ from stat import S_ISREG
 from typing import Annotated, Any, Self
 
 import safetensors.torch
+import torch
 import torchvision.models
 from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError, safe_open
@@ -19,6 +20,7 @@ from fashionrec.errors import FashionrecError
 
 HEADS = ("gender", "base_colour")  # those that a model may have beside its classifier
 _TORCHVISION = "torchvision:"
+_DEFAULT_ARCHITECTURE = "resnet50"
 _MOST_BYTES_OF_CARD, _MOST_BYTES_OF_WEIGHTS = 16 << 20, 4 << 30
 _ARCHITECTURES = tuple(torchvision.models.list_models(include=["*resnet*", "*resnext*"]))
 
@@ -65,6 +67,19 @@ def load_model(source: str, home: Path) -> Model:
     if source.startswith(_TORCHVISION):
         return _torchvision_model(source)
     return _folder_model(source, home / os.path.expanduser(source))
+
+
+def cached_weights(source: str) -> Path | None:
+    """Return the file in which torchvision's weights are kept once downloaded; None: a folder.
+
+    Raises:
+        FashionrecError: torchvision has no such weights.
+    """
+    if not source.startswith(_TORCHVISION):
+        return None
+    architecture, _, name = source.removeprefix(_TORCHVISION).rpartition("/")
+    weights = _torchvision_weights(architecture or _DEFAULT_ARCHITECTURE, name)
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
 
 
 def _folder_model(source: str, folder: Path) -> Model:
@@ -177,7 +192,7 @@ def _torchvision_model(source: str) -> Model:
     ImageNet's thousand classes are no article types, so the classifier is left out.
     """
     architecture, _, name = source.removeprefix(_TORCHVISION).rpartition("/")
-    architecture = architecture or "resnet50"
+    architecture = architecture or _DEFAULT_ARCHITECTURE
     weights = _torchvision_weights(architecture, name)
     try:
         state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)

@@ -10,7 +10,14 @@ from fashionrec.runs import Run
 from fashionrec.store import Store
 from fashionrec.tables import TRAINING_SET
 from fashionrec.training.checkpoint import Checkpoints
-from fashionrec.training.launch import device_kind, launch, processes, threads
+from fashionrec.training.launch import (
+    GPUS_PER_TASK,
+    check_whole_gpus,
+    device_kind,
+    launch,
+    processes,
+    threads,
+)
 from fashionrec.training.plan import Plan, begin, resumed
 from fashionrec.training.rank import Job
 from fashionrec.training.record import record_version
@@ -31,6 +38,7 @@ def finetune(store: Store, config: Config, run: Run, *, resume: bool) -> Path:
     settings = config.finetune
     folder = at(store.warehouse) / checkpoints_of(settings)
     ranks = processes(settings)
+    check_whole_gpus(settings, store.spark.sparkContext.getConf().get(GPUS_PER_TASK, ""))
     if resume:
         plan = resumed(settings, folder, ranks)
     else:

@@ -12,6 +12,8 @@ from fashionrec.errors import FashionrecError, UsageError
 from fashionrec.model_settings import FinetuneSettings
 from fashionrec.training.rank import FAILURE, Job, train_rank
 
+GPUS_PER_TASK = "spark.task.resource.gpu.amount"
+
 
 def device_kind(settings: FinetuneSettings) -> str:
     """Return cuda or cpu.
@@ -28,6 +30,25 @@ def device_kind(settings: FinetuneSettings) -> str:
     if settings.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return settings.device
+
+
+def check_whole_gpus(settings: FinetuneSettings, per_task: str) -> None:
+    """Check that each process on an executor is given a GPU of its own, or more.
+
+    per_task: spark.task.resource.gpu.amount, empty where Spark hands none out. TorchDistributor
+    reads it as a whole number.
+
+    Raises:
+        FashionrecError: processes share GPUs, or are given none.
+    """
+    if not settings.across_executors or device_kind(settings) != "cuda":
+        return
+    if not per_task or not float(per_task).is_integer() or float(per_task) < 1:
+        raise FashionrecError(
+            f"finetune.across_executors on GPUs needs whole ones, and {GPUS_PER_TASK} is "
+            f"{per_task or 'not set'}: add --properties-file conf/gpu.conf --load-spark-defaults, "
+            "or set finetune.device = 'cpu'"
+        )
 
 
 def processes(settings: FinetuneSettings) -> int:
