@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browsing import chromium
+from playwright.sync_api import Browser, Page, expect
 from serving import (
     CHROMIUM,
     NO_BROWSER,
@@ -24,10 +25,10 @@ from fashionrec.dashboard.warehouse import Warehouse
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
-expect.set_options(timeout=30_000)
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 PAGES = {
     "products": ("/", "Explore the catalogue"),
+    "explore": ("/explore", "Explore the catalogue"),
     "composition": ("/?view=Composition", "Shares by gender"),
     "hierarchy": ("/?view=Hierarchy", "Genders and categories as a sunburst"),
     "years": ("/?view=Years", "Growth per year"),
@@ -82,11 +83,8 @@ def site(
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        # Chromium will not run as root inside its own sandbox.
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -169,7 +167,7 @@ def test_a_page(open_page: Opener, name: str, size: str) -> None:
         page.screenshot(path=f"{folder}/{name}-{size}.png")
 
 
-@pytest.mark.parametrize("path", ["/", "/similar", "/quality"])
+@pytest.mark.parametrize("path", ["/", "/explore", "/similar", "/quality", "/nights"])
 def test_a_hostile_url_crashes_nothing(open_page: Opener, path: str) -> None:
     page = open_page(f"{path}?{HOSTILE}")
     expect(page.locator("h1")).to_be_visible()
