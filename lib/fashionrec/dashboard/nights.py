@@ -81,6 +81,9 @@ def _details(table: pd.DataFrame) -> None:
     with right, st.container(border=True):
         st.markdown("**Audits**")
         st.dataframe(audits(row.to_dict(), page.config().audits), hide_index=True)
+        st.caption(
+            "Limits as the settings have them now. A run in which nothing changed audits none."
+        )
 
 
 def _rejects(source: Warehouse) -> None:
