@@ -128,7 +128,7 @@ def _seasons(source: Warehouse, filters: Filters) -> None:
     drawing.figure(
         "Season and usage",
         page.kept(source, catalogue.count_by, "season", "usage", filters=filters),
-        lambda rows: figures.heat_map(rows, "season", "usage"),
+        lambda rows: figures.heat_map(rows, "usage", "season"),
     )
     drawing.figure(
         "Season and gender",

@@ -15,8 +15,6 @@ from fashionrec.dashboard.filters import FIELDS, Filters, from_query
 from fashionrec.dashboard.warehouse import Key, Warehouse, key_of
 
 NIGHTLY = "./spark-submit.sh nightly"
-_TILE_WIDTH = 148
-_LONGEST = 36
 T = TypeVar("T")
 Product = Mapping[Any, Any]
 
