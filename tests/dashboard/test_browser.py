@@ -205,6 +205,28 @@ def test_no_product_fits(open_page: Opener) -> None:
     expect(page.get_by_text("No product fits these filters.")).to_be_visible()
 
 
+def test_a_search_begins_at_its_first_page(open_page: Opener) -> None:
+    page = settled(open_page("/?page=2"))
+    expect(page.get_by_text(re.compile(r"page 2 of"))).to_be_visible()
+    page.get_by_label("Search by name or id").fill("e")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile(r"page 1 of"))).to_be_visible()
+
+
+def test_both_addresses_of_the_first_page_keep_filters(open_page: Opener) -> None:
+    for path in ("/", "/explore"):
+        page = open_page(f"{path}?gender=Men&view=Flow")
+        expect(page.get_by_role("button", name="Clear all filters")).to_be_visible()
+        expect(page.get_by_text("From the catalogue to recommendations")).to_be_visible()
+        expect(page.get_by_role("link", name="Explore")).to_have_count(1)
+        assert page.url.endswith(f"{path}?gender=Men&view=Flow")
+
+
+def test_a_product_that_is_none(open_page: Opener) -> None:
+    page = open_page("/similar?product=987654321")
+    expect(page.get_by_text("There is no product 987654321.")).to_be_visible()
+
+
 def test_a_figures_data_and_picture_are_downloaded(open_page: Opener, shop: Warehouse) -> None:
     page = settled(open_page("/?view=Composition&gender=Women"))
     rows = downloaded(page, "products-by-article-type.csv")

@@ -6,7 +6,9 @@ import pytest
 
 from fashionrec.audit_names import MEASURES, as_count, value_of
 from fashionrec.config import load
-from fashionrec.dashboard.told import audits, counts_of
+from fashionrec.dashboard.told import audits, counts_of, runs
+from fashionrec.dashboard.warehouse import Warehouse
+from fashionrec.status import last_runs
 
 COUNTS = {"publish.rows_changed": 7, "audits.complete": 12_345, "audits.churn_ppm": 312_500}
 REFUSED = "recommendations stay as they were: complete: products (audits.complete.limit is 0): 1, 2"
@@ -23,6 +25,16 @@ def test_each_rule_with_its_value_and_limit() -> None:
     assert rows["complete"] == ("12,345", "0", "refused")
     assert rows["churn"] == ("0.3125", "0.5", "passed")
     assert rows["embedded"] == ("", "0.01", "")
+
+
+def test_a_first_night_records_every_rule_that_applies(shop: Warehouse) -> None:
+    [night] = runs(shop, last_runs(shop.path, load().lock)).to_dict("records")
+    counts = night["counts"]
+    rejected = counts["ingest.rejected_lines"] / counts["ingest.lines"]
+    assert 0 < rejected == pytest.approx(value_of("rejected", counts), abs=1e-6)
+    measured = {rule: value_of(rule, counts) is not None for rule in MEASURES}
+    compared = {"removed", "churn", "drift"}  # with the night before
+    assert measured == {rule: rule not in compared for rule in MEASURES}
 
 
 def test_a_rule_that_only_warns() -> None:

@@ -76,7 +76,6 @@ def _details(table: pd.DataFrame) -> None:
         st.dataframe(
             counts_of(row["counts"]),
             hide_index=True,
-            height="content",
             column_config={"count": st.column_config.NumberColumn(format="localized")},
         )
     with right, st.container(border=True):
