@@ -7,6 +7,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from fashionrec.audit_names import MEASURES
 from fashionrec.audit_rules import RULES, Night
 from fashionrec.audits import audit
 from fashionrec.config import load
@@ -49,11 +50,13 @@ def sound(spark: SparkSession) -> Night:
 
 def told(night: Night, **settings: object) -> dict[str, tuple[float, list[str]]]:
     rules = {name: rule.model_copy(update=settings) for name, rule in SETTINGS.items()}
-    return {broken.rule: (broken.value, broken.keys) for broken in audit(night, rules)}
+    return {
+        found.rule: (found.value, found.keys) for found in audit(night, rules) if found.is_broken
+    }
 
 
 def test_conf_has_every_rule() -> None:
-    assert set(SETTINGS) == set(RULES)
+    assert set(SETTINGS) == set(RULES) == set(MEASURES)
 
 
 def test_a_sound_night_breaks_no_rule(sound: Night) -> None:
@@ -99,10 +102,9 @@ def test_what_is_broken_is_told(
 ) -> None:
     setting = SETTINGS[rule].model_copy(update={"limit": 0.1})
     off = {name: each.model_copy(update={"severity": "off"}) for name, each in SETTINGS.items()}
-    broken = list(audit(change(sound), off | {rule: setting}))
-    assert [(each.rule, each.value, each.keys) for each in broken] == [
-        (rule, pytest.approx(value), keys)
-    ]
+    [found] = audit(change(sound), off | {rule: setting})
+    assert found.is_broken
+    assert (found.rule, found.value, found.keys) == (rule, pytest.approx(value), keys)
 
 
 def test_a_neighbour_that_is_no_product(sound: Night) -> None:

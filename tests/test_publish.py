@@ -62,6 +62,7 @@ def test_the_record_as_a_line_of_json(
     record = json.loads(capsys.readouterr().out)
     assert record["status"] == "refused"
     assert record["message"].startswith("recommendations stay as they were: ")
+    assert record["counts"]["audits.itself"] > 0
     assert [row.status for row in night.read(RUNS).where("run_id = 'again'").collect()] == [
         "refused"
     ]

@@ -152,19 +152,19 @@ def _disagreement(night: Night) -> _Measured:
     return float(row[0]), None
 
 
-# What each rule counts or measures; in the order in which they are told.
-RULES: dict[str, tuple[str, Callable[[Night], _Measured | None]]] = {
-    "complete": ("products without a full list", _complete),
-    "embedded": ("share of pictures without an embedding", _embedded),
-    "ranks": ("lists whose ranks have gaps", _ranks),
-    "itself": ("lists with the product itself", _itself),
-    "unknown": ("neighbours that are no products", _unknown),
-    "range": ("lists with similarities outside -1 to 1", _range),
-    "order": ("lists whose similarity rises with rank", _order),
-    "models": ("further model versions", _models),
-    "removed": ("share of published products that are gone", _removed),
-    "rejected": ("share of lines that were rejected", _rejected),
-    "churn": ("share of lists that changed", _churn),
-    "drift": ("distance of similarities from the last night's", _drift),
-    "disagreement": ("share of neighbours of another article type", _disagreement),
+# In the order in which they are told; `audit_names` says what each counts or measures.
+RULES: dict[str, Callable[[Night], _Measured | None]] = {
+    "complete": _complete,
+    "embedded": _embedded,
+    "ranks": _ranks,
+    "itself": _itself,
+    "unknown": _unknown,
+    "range": _range,
+    "order": _order,
+    "models": _models,
+    "removed": _removed,
+    "rejected": _rejected,
+    "churn": _churn,
+    "drift": _drift,
+    "disagreement": _disagreement,
 }

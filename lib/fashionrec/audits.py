@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from fashionrec.audit_names import MEASURES
 from fashionrec.audit_rules import RULES, Night
 from fashionrec.settings import AuditSettings
 
@@ -19,30 +20,35 @@ _KEYS_TOLD = 10
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A rule whose value is over its limit."""
+class Measured:
+    """What a rule measured, and some of the keys that break it where that is over its limit."""
 
     rule: str
     value: float
     setting: AuditSettings
     keys: list[str]
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether the value is over the rule's limit."""
+        return self.value > self.setting.limit
+
     def __str__(self) -> str:
         keys = f": {', '.join(self.keys)}" if self.keys else ""
         what = f"{self.value:g} (audits.{self.rule}.limit is {self.setting.limit:g})"
-        return f"{self.rule}: {RULES[self.rule][0]} {what}{keys}"
+        return f"{self.rule}: {MEASURES[self.rule]} {what}{keys}"
 
 
-def audit(night: Night, settings: dict[str, AuditSettings]) -> Iterator[Broken]:
-    """Measure every rule that applies, and return those that are broken."""
-    for rule, (told, measure) in RULES.items():
+def audit(night: Night, settings: dict[str, AuditSettings]) -> Iterator[Measured]:
+    """Measure every rule that applies."""
+    for rule, measure in RULES.items():
         measured = None if settings[rule].severity == "off" else measure(night)
         if measured is None:
             continue
         value, offenders = measured
-        log.info("audit %s: %s %g (limit %g)", rule, told, value, settings[rule].limit)
-        if value > settings[rule].limit:
-            yield Broken(rule, value, settings[rule], _keys(offenders))
+        limit = settings[rule].limit
+        log.info("audit %s: %s %g (limit %g)", rule, MEASURES[rule], value, limit)
+        yield Measured(rule, value, settings[rule], _keys(offenders) if value > limit else [])
     night.lists.unpersist()
 
 

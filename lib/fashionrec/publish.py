@@ -7,8 +7,9 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from fashionrec.audit_names import as_count
 from fashionrec.audit_rules import Night
-from fashionrec.audits import Broken, audit
+from fashionrec.audits import Measured, audit
 from fashionrec.config import Config
 from fashionrec.duplicates import find_duplicates
 from fashionrec.errors import RefusedError
@@ -98,18 +99,20 @@ def _night(store: Store, rows: DataFrame, model_version: str, k: int) -> Night:
     )
 
 
-def _judge(broken: Iterable[Broken], run: Run) -> None:
-    """Warn of what a rule only warns of, and refuse the rest together.
+def _judge(found: Iterable[Measured], run: Run) -> None:
+    """Record what was measured, warn of what a rule only warns of, and refuse the rest together.
 
     Raises:
         RefusedError: naming each rule, its value, its limit and what breaks it.
     """
+    measured = list(found)
+    run.count("audits", **dict(as_count(each.rule, each.value) for each in measured))
     refused = []
-    for rule in broken:
-        if rule.setting.severity == "refuse":
-            refused.append(str(rule))
+    for broken in (each for each in measured if each.is_broken):
+        if broken.setting.severity == "refuse":
+            refused.append(str(broken))
         else:
-            run.warn("publish", str(rule))
+            run.warn("publish", str(broken))
     if refused:
         raise RefusedError(f"recommendations stay as they were: {'; '.join(refused)}")
 

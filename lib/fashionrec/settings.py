@@ -22,6 +22,7 @@ _WEB = re.compile(r"(?i)https?://[^\s/?#@\\]+([/?][^\s\\]*)?")
 _HOST = r"(?i)^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?$"  # no URL, and no pattern of hosts
 
 _HOST_ALONE = r"(?i)^([a-z0-9_.-]+|[0-9a-f:.]+)$"
+_EMAIL = r"^[^@\s]*@[^@\s]+$"
 
 
 class SampleSettings(Settings):
@@ -178,5 +179,6 @@ class DashboardSettings(Settings):
     host: str = Field(pattern=_HOST_ALONE)
     port: int = Field(gt=0, lt=1 << 16)
     secrets: str = Field(pattern=r"^[^\x00]*$")
+    allow_emails: list[Annotated[str, Field(pattern=_EMAIL)]]
     products_per_page: int = Field(gt=0, le=200)
     points_of_map: int = Field(gt=0, le=10_000)

@@ -1,5 +1,6 @@
 """Who may see the page, and that nobody else does."""
 
+import json
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from conftest import ROOT
 from fashionrec.config import load
-from fashionrec.dashboard.access import PASSWORD, Guard, log_in_of
+from fashionrec.dashboard.access import PASSWORD, Guard, LogIn, is_allowed, log_in_of
 from fashionrec.dashboard.theme import streamlit_options
 from fashionrec.dashboard.warehouse import Warehouse
 from fashionrec.errors import UsageError
@@ -60,14 +61,63 @@ def test_a_bad_file_of_secrets_is_one_line_that_tells_none(text: str, tmp_path: 
     assert "hunter2" not in str(told.value)
 
 
-def test_openid_without_authlib_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "secrets.toml").write_text('[auth]\nclient_id = "x"')
-    settings = load(overrides=[OUTSIDE, "dashboard.secrets=secrets.toml"]).dashboard
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(UsageError, match="needs Authlib"):
-        log_in_of(settings)
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: object())
-    assert log_in_of(settings).openid
+AUTH = {
+    "redirect_uri": "https://shop.example/oauth2callback",
+    "cookie_secret": "c" * 32,
+    "client_id": "id",
+    "client_secret": "secret",
+    "server_metadata_url": "https://login.example/.well-known/openid-configuration",
+}
+
+
+def openid(folder: Path, **changes: object) -> LogIn:
+    lines = [f"{key} = {json.dumps(value)}" for key, value in (AUTH | changes).items()]
+    (folder / "secrets.toml").write_text("\n".join(["[auth]", *lines]))
+    return log_in_of(load(overrides=[OUTSIDE, "dashboard.secrets=secrets.toml"]).dashboard)
+
+
+def test_openid_is_a_log_in(tmp_path: Path) -> None:
+    assert openid(tmp_path).openid
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"client_id": "", "client_secret": 5}, "lacks client_id, client_secret"),
+        ({"redirect_uri": "https://shop.example/"}, "followed by /oauth2callback"),
+        ({"server_metadata_url": "http://login.example/x"}, "must begin with https://"),
+        ({"server_metadata_url": "127.0.0.1/x"}, "must begin with https://"),
+        ({"cookie_secret": "c" * 31}, "must have 32 characters or more"),
+    ],
+)
+def test_bad_openid_settings_are_one_line(
+    tmp_path: Path, changes: dict[str, object], told: str
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        openid(tmp_path, **changes)
+
+
+@pytest.mark.parametrize(
+    ("email", "verified", "allowed"),
+    [
+        ("ann@shop.example", True, True),
+        ("Ann@Shop.Example", True, True),
+        ("bob@partner.example", True, True),
+        ("eve@partner.example", True, False),
+        ("ann@sub.shop.example", True, False),
+        ("ann@notshop.example", True, False),
+        ("@shop.example@elsewhere.example", True, False),
+        ("ann@shop.example", False, False),
+        ("ann@shop.example", "true", False),
+        ("ann@shop.example", None, False),
+        (None, True, False),
+        ("", True, False),
+    ],
+)
+def test_who_is_allowed(email: object, verified: object, allowed: bool) -> None:
+    user = {"email": email, "email_verified": verified}
+    assert is_allowed(user, ["@shop.example", "BOB@partner.example"]) is allowed
+    assert is_allowed(user, [])
 
 
 def test_the_job_refuses_to_start_beyond_this_machine(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browsing import chromium
+from playwright.sync_api import Browser, Page, expect
 from serving import (
     CHROMIUM,
     NO_BROWSER,
@@ -24,10 +25,10 @@ from fashionrec.dashboard.warehouse import Warehouse
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
-expect.set_options(timeout=30_000)
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 PAGES = {
     "products": ("/", "Explore the catalogue"),
+    "explore": ("/explore", "Explore the catalogue"),
     "composition": ("/?view=Composition", "Shares by gender"),
     "hierarchy": ("/?view=Hierarchy", "Genders and categories as a sunburst"),
     "years": ("/?view=Years", "Growth per year"),
@@ -82,11 +83,8 @@ def site(
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        # Chromium will not run as root inside its own sandbox.
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -169,7 +167,7 @@ def test_a_page(open_page: Opener, name: str, size: str) -> None:
         page.screenshot(path=f"{folder}/{name}-{size}.png")
 
 
-@pytest.mark.parametrize("path", ["/", "/similar", "/quality"])
+@pytest.mark.parametrize("path", ["/", "/explore", "/similar", "/quality", "/nights"])
 def test_a_hostile_url_crashes_nothing(open_page: Opener, path: str) -> None:
     page = open_page(f"{path}?{HOSTILE}")
     expect(page.locator("h1")).to_be_visible()
@@ -205,6 +203,28 @@ def test_no_product_fits(open_page: Opener) -> None:
     page.get_by_label("Search by name or id").fill("no such thing")
     page.keyboard.press("Enter")
     expect(page.get_by_text("No product fits these filters.")).to_be_visible()
+
+
+def test_a_search_begins_at_its_first_page(open_page: Opener) -> None:
+    page = settled(open_page("/?page=2"))
+    expect(page.get_by_text(re.compile(r"page 2 of"))).to_be_visible()
+    page.get_by_label("Search by name or id").fill("e")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile(r"page 1 of"))).to_be_visible()
+
+
+def test_both_addresses_of_the_first_page_keep_filters(open_page: Opener) -> None:
+    for path in ("/", "/explore"):
+        page = open_page(f"{path}?gender=Men&view=Flow")
+        expect(page.get_by_role("button", name="Clear all filters")).to_be_visible()
+        expect(page.get_by_text("From the catalogue to recommendations")).to_be_visible()
+        expect(page.get_by_role("link", name="Explore")).to_have_count(1)
+        assert page.url.endswith(f"{path}?gender=Men&view=Flow")
+
+
+def test_a_product_that_is_none(open_page: Opener) -> None:
+    page = open_page("/similar?product=987654321")
+    expect(page.get_by_text("There is no product 987654321.")).to_be_visible()
 
 
 def test_a_figures_data_and_picture_are_downloaded(open_page: Opener, shop: Warehouse) -> None:

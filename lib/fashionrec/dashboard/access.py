@@ -1,12 +1,11 @@
 """Who may see the page: beyond this machine only those who log in."""
 
 import hmac
-import importlib.util
 import os
 import time
 import tomllib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +19,9 @@ from fashionrec.urls import is_loopback
 
 PASSWORD = "FASHIONREC_DASHBOARD_PASSWORD"
 _MOST_WRONG, _WITHIN_SECONDS = 10, 60.0
+_OPENID = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
+_TRUSTED = ("https://", "http://127.0.0.1:", "http://localhost:")
+_SHORTEST_SECRET = 32  # who guesses what signs the cookie of a log-in writes one for anybody
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,8 @@ def log_in_of(settings: DashboardSettings) -> LogIn:
     openid = "auth" in secrets
     if password is not None and (not isinstance(password, str) or not password):
         raise UsageError(f"{settings.secrets}: 'password' must be a text that is not empty")
-    if openid and not importlib.util.find_spec("authlib"):
-        raise UsageError(
-            f"{settings.secrets}: [auth] needs Authlib: pip install 'streamlit[auth]', or set a "
-            "password instead"
-        )
+    if openid:
+        _check_openid(settings.secrets, secrets["auth"])
     if not (password or openid or is_loopback(settings.host)):
         raise UsageError(
             f"dashboard.host = '{settings.host}' is seen beyond this machine: set {PASSWORD}, or a "
@@ -54,6 +53,42 @@ def log_in_of(settings: DashboardSettings) -> LogIn:
             "127.0.0.1"
         )
     return LogIn(password, openid)
+
+
+def _check_openid(file: str, section: Any) -> None:
+    """Streamlit would tell of it when somebody logs in, and of a short secret never."""
+    given = section if isinstance(section, dict) else {}
+    lacks = [name for name in _OPENID if not isinstance(given.get(name), str) or not given[name]]
+    if lacks:
+        raise UsageError(f"{file}: [auth] lacks {', '.join(lacks)}")
+    if not given["redirect_uri"].endswith("/oauth2callback"):
+        raise UsageError(
+            f"{file}: auth.redirect_uri must be the page's address followed by /oauth2callback"
+        )
+    if not given["server_metadata_url"].startswith(_TRUSTED):
+        raise UsageError(
+            f"{file}: auth.server_metadata_url must begin with https://: it says whom to trust"
+        )
+    if len(given["cookie_secret"]) < _SHORTEST_SECRET:
+        raise UsageError(
+            f"{file}: auth.cookie_secret must have {_SHORTEST_SECRET} characters or more; this "
+            "makes one: openssl rand -hex 32"
+        )
+
+
+def is_allowed(user: Mapping[str, Any], emails: Sequence[str]) -> bool:
+    """Say whether somebody whom the provider has logged in may see the page.
+
+    user: the claims of the ID token; emails: addresses, and domains as '@shop.example'; none: all
+    of the provider's accounts may. An address counts only where the provider has verified it.
+    """
+    if not emails:
+        return True
+    email = user.get("email")
+    if not isinstance(email, str) or user.get("email_verified") is not True:
+        return False
+    allowed = {each.lower() for each in emails}
+    return bool(allowed & {email.lower(), f"@{email.lower().rpartition('@')[2]}"})
 
 
 def _secrets(file: Path) -> dict[str, Any]:

@@ -14,9 +14,7 @@ st.set_page_config(
 )
 require_log_in(page.config().dashboard)
 _PAGES = {
-    "explore": st.Page(
-        explore.show, title="Explore", icon=":material/bar_chart:", url_path="explore", default=True
-    ),
+    "explore": st.Page(explore.show, title="Explore", icon=":material/bar_chart:", default=True),
     "similar": st.Page(
         similar.show, title="Find similar", icon=":material/image_search:", url_path="similar"
     ),
@@ -26,4 +24,6 @@ _PAGES = {
     "nights": st.Page(nights.show, title="Nights", icon=":material/bedtime:", url_path="nights"),
 }
 st.session_state["similar_page"] = _PAGES["similar"]
-st.navigation(list(_PAGES.values()), position="top").run()
+# Streamlit shows the first page at / and nowhere else, but people write the address of any.
+_ALSO = st.Page(explore.show, title="Explore", url_path="explore", visibility="hidden")
+st.navigation([*_PAGES.values(), _ALSO], position="top").run()

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from textwrap import wrap
 from typing import Any, Literal
 
 import pandas as pd
@@ -11,8 +12,8 @@ import streamlit as st
 from fashionrec.dashboard.export import as_csv
 from fashionrec.dashboard.warehouse import Warehouse
 
-_TILE_WIDTH = 148
-_LONGEST = 36
+TILE_WIDTH = 148
+_LINE = 20  # characters of a name that fit into a tile's width
 Product = Mapping[Any, Any]
 
 
@@ -67,19 +68,19 @@ def grid(
     tiles = source.tiles(products["product_id"].tolist())
     with st.container(horizontal=True, gap="small"):
         for product in products.to_dict("records"):
-            with st.container(width=_TILE_WIDTH, gap="xxsmall"):
+            with st.container(width=TILE_WIDTH, gap="xxsmall"):
                 draw_product(product, tiles.get(product["product_id"]))
                 for note in notes(product):
                     st.text(note, width="stretch")
                 lead_on(product)
 
 
-def draw_product(product: Product, picture: bytes | None, width: int = _TILE_WIDTH) -> None:
+def draw_product(product: Product, picture: bytes | None) -> None:
     """Draw a product's picture and name."""
     if picture is None:
-        no_picture(width)
+        no_picture(TILE_WIDTH)
     else:
-        draw_picture(picture, width, product["name"])
+        draw_picture(picture, TILE_WIDTH, product["name"])
     with st.container(height=48, border=False, gap=None):
         st.text(shortened(product["name"]) or "(no name)", width="stretch")
 
@@ -126,6 +127,7 @@ def no_picture(width: int) -> None:
         st.caption("no picture")
 
 
-def shortened(text: str, longest: int = _LONGEST) -> str:
+def shortened(text: str) -> str:
     """Return a text that fits into two lines of a tile."""
-    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+    lines = wrap(text, _LINE, max_lines=2, placeholder="…", break_on_hyphens=False)
+    return " ".join(lines)

@@ -50,7 +50,12 @@ def _totals(source: Warehouse, filters: Filters) -> None:
 def _products(source: Warehouse, filters: Filters) -> None:
     size = page.config().dashboard.products_per_page
     text = st.text_input(
-        "Search by name or id", key="text", max_chars=200, bind="query-params", placeholder="Any"
+        "Search by name or id",
+        key="text",
+        max_chars=200,
+        bind="query-params",
+        placeholder="Any",
+        on_change=page.to_first_page,
     )
     number = page.whole_number("page", 1)
     count, rows = page.kept(source, catalogue.page_of, text or "", number, size, filters=filters)
@@ -128,7 +133,7 @@ def _seasons(source: Warehouse, filters: Filters) -> None:
     drawing.figure(
         "Season and usage",
         page.kept(source, catalogue.count_by, "season", "usage", filters=filters),
-        lambda rows: figures.heat_map(rows, "season", "usage"),
+        lambda rows: figures.heat_map(rows, "usage", "season"),
     )
     drawing.figure(
         "Season and gender",

@@ -13,6 +13,7 @@ from fashionrec.dashboard.theme import CATEGORIES, SEQUENCE
 _MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 _COUNT = "products"
 _LONGEST = 40
+_LEGIBLE = {"minsize": 9, "mode": "hide"}  # what does not fit in this size is told where one points
 
 
 def label(text: object) -> str:
@@ -31,7 +32,7 @@ def _tidy(figure: go.Figure, height: int = 420) -> go.Figure:
         margin=_MARGIN,
         height=height,
         separators=".,",
-        legend={"orientation": "h", "y": -0.14, "title": None},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
         colorway=CATEGORIES,
     )
     figure.update_xaxes(title=None, automargin=True)
@@ -56,9 +57,10 @@ def donut(rows: pd.DataFrame, name: str) -> go.Figure:
     figure.update_traces(
         textinfo="percent",
         textposition="inside",
+        insidetextorientation="horizontal",
         hovertemplate="%{label}: %{value:,} (%{percent})<extra></extra>",
     )
-    return _tidy(figure)
+    return _tidy(figure).update_layout(uniformtext=_LEGIBLE)
 
 
 def hierarchy(rows: pd.DataFrame, path: Sequence[str], *, sunburst: bool) -> go.Figure:
@@ -69,14 +71,14 @@ def hierarchy(rows: pd.DataFrame, path: Sequence[str], *, sunburst: bool) -> go.
         hovertemplate="%{label}<br>%{value:,} products<br>%{percentParent} of %{parent}"
         "<extra></extra>"
     )
-    return _tidy(figure, height=560)
+    return _tidy(figure, height=560).update_layout(uniformtext=_LEGIBLE)
 
 
 def funnel(rows: pd.DataFrame) -> go.Figure:
     """How many products are left at each step of the flow."""
     figure = px.funnel(_labelled(rows, "step"), x=_COUNT, y="step")
     figure.update_traces(
-        texttemplate="%{x:,}  (%{percentInitial:.1%})",
+        texttemplate="%{x:,}  (%{percentInitial:.2%})",
         hovertemplate="%{y}: %{x:,}<extra></extra>",
     )
     return _tidy(figure, height=360)
@@ -87,7 +89,8 @@ def over_years(rows: pd.DataFrame, name: str, kind: str) -> go.Figure:
     draw = px.area if kind == "area" else px.bar
     figure = draw(_labelled(rows, name), x="year", y=_COUNT, color=name)
     figure.update_traces(hovertemplate="%{x}: %{y:,}<extra>%{fullData.name}</extra>")
-    figure.update_xaxes(dtick=1, tickformat="d")
+    ends = [rows["year"].min() - 0.5, rows["year"].max() + 0.5]  # else the last label is cut off
+    figure.update_xaxes(dtick=1, tickformat="d", range=ends)
     figure.update_yaxes(tickformat=",")
     return _tidy(figure)
 
@@ -134,8 +137,8 @@ def heat_map(rows: pd.DataFrame, down: str, across: str, value: str = _COUNT) ->
             ygap=2,
         )
     )
-    figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_xaxes(type="category")
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    figure.update_xaxes(type="category", showgrid=False)
     return _tidy(figure)
 
 
@@ -162,8 +165,8 @@ def confusion(rows: pd.DataFrame) -> go.Figure:
             colorbar={"ticksuffix": "%", "thickness": 12},
         )
     )
-    figure.update_yaxes(autorange="reversed", type="category", dtick=1)
-    figure.update_xaxes(type="category", tickangle=-90, dtick=1)
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, dtick=1)
+    figure.update_xaxes(type="category", showgrid=False, tickangle=-90)
     figure = _tidy(figure, height=max(420, 18 * len(names) + 160))
     figure.update_xaxes(title="called by the model")
     return figure.update_yaxes(title="catalogued as")
@@ -173,7 +176,7 @@ def steps(rows: pd.DataFrame) -> go.Figure:
     """Seconds of each run, by step."""
     figure = px.bar(_labelled(rows, "run", "step"), x="run", y="seconds", color="step")
     figure.update_traces(hovertemplate="%{x}: %{y:,.1f} s<extra>%{fullData.name}</extra>")
-    figure.update_xaxes(type="category")
+    figure.update_xaxes(type="category", tickangle=-60)
     figure.update_yaxes(tickformat=",", ticksuffix=" s")
     return _tidy(figure, height=340)
 

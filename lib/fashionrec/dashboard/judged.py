@@ -7,7 +7,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fashionrec.dashboard.warehouse import Warehouse
-from fashionrec.neighbours.lists import Floats
 
 _ROUNDS = 30
 
@@ -79,7 +78,7 @@ def map_of(warehouse: Warehouse, most: int, seed: int = 7) -> pd.DataFrame:
     count = len(searchable.ids)
     places = np.sort(draw.choice(count, min(most, count), replace=False))
     vectors = searchable.items.vectors[searchable.pictures[places]]
-    centred = vectors - vectors.mean(0)
+    centred = (vectors - vectors.mean(0)).astype(np.float64)
     spots = _two_components(centred, draw)
     frame = pd.DataFrame({"id": searchable.ids[places], "x": spots[:, 0], "y": spots[:, 1]})
     told = warehouse.rows(
@@ -89,7 +88,7 @@ def map_of(warehouse: Warehouse, most: int, seed: int = 7) -> pd.DataFrame:
     return frame.merge(told, on="id")
 
 
-def _two_components(centred: Floats, draw: np.random.Generator) -> NDArray[np.float64]:
+def _two_components(centred: NDArray[np.float64], draw: np.random.Generator) -> NDArray[np.float64]:
     """Return the places [n, 2] along the two main axes, by subspace iteration: a whole singular
     value decomposition would take seconds.
     """

@@ -80,7 +80,11 @@ def _details(table: pd.DataFrame) -> None:
         )
     with right, st.container(border=True):
         st.markdown("**Audits**")
-        st.dataframe(audits(row.to_dict(), page.config().audits), hide_index=True)
+        rows = audits(row.to_dict(), page.config().audits)
+        st.dataframe(rows, hide_index=True, height="content")
+        st.caption(
+            "Limits as the settings have them now. A run in which nothing changed audits none."
+        )
 
 
 def _rejects(source: Warehouse) -> None:

@@ -15,8 +15,6 @@ from fashionrec.dashboard.filters import FIELDS, Filters, from_query
 from fashionrec.dashboard.warehouse import Key, Warehouse, key_of
 
 NIGHTLY = "./spark-submit.sh nightly"
-_TILE_WIDTH = 148
-_LONGEST = 36
 T = TypeVar("T")
 Product = Mapping[Any, Any]
 
@@ -109,9 +107,14 @@ def filters_of(source: Warehouse, where: Any) -> Filters:
     return filters
 
 
+def to_first_page() -> None:
+    """Forget which page of products was shown: there are other products now."""
+    st.query_params.pop("page", None)
+
+
 def _remember(name: str) -> None:
     st.query_params[name] = st.session_state[f"filter-{name}"]
-    st.query_params.pop("page", None)
+    to_first_page()
 
 
 def _forget() -> None:
@@ -138,7 +141,7 @@ def choose(name: str, options: Sequence[str]) -> str:
 
 def _keep_choice(name: str, key: str) -> None:
     st.query_params[name] = st.session_state[key]
-    st.query_params.pop("page", None)
+    to_first_page()
 
 
 def whole_number(name: str, default: int) -> int:

@@ -96,10 +96,10 @@ def _compare(source: Warehouse, first: dict[str, Any], second: dict[str, Any]) -
     tiles = source.tiles(ids)
     with st.container(border=True):
         st.subheader("Side by side")
-        with st.container(horizontal=True, gap="medium"):
+        with st.container(horizontal=True, gap="small"):
             for told, product_id in zip((first, second), ids, strict=True):
-                with st.container(width=160):
-                    drawing.draw_product({"name": name_of(told)}, tiles.get(product_id), 160)
+                with st.container(width=drawing.TILE_WIDTH):
+                    drawing.draw_product({"name": name_of(told)}, tiles.get(product_id))
         searchable = source.searchable
         vectors = [searchable.vector_of(i) for i in ids] if searchable else [None, None]
         if vectors[0] is not None and vectors[1] is not None:
@@ -114,4 +114,5 @@ def _compare(source: Warehouse, first: dict[str, Any], second: dict[str, Any]) -
                 "Same": same,
             },
             hide_index=True,
+            height="content",
         )

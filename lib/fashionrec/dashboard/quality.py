@@ -168,7 +168,7 @@ def _map_chart(rows: pd.DataFrame) -> alt.Chart:
                 "master_category:N",
                 sort=order,
                 scale=alt.Scale(domain=order, range=CATEGORIES),
-                legend=alt.Legend(title=None, orient="bottom", columns=4),
+                legend=alt.Legend(title=None, orient="bottom", columns=2),
             ),
             tooltip=["image:N", "name:N", "article_type:N", "id:N"],
         )

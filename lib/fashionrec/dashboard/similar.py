@@ -39,6 +39,8 @@ def _by_product(source: Warehouse, filters: Filters) -> None:
     product_id = page.whole_number("product", -1)
     told = catalogue.told_of(source, [product_id]).get(product_id)
     text = st.text_input("Search by name or id", key="search", max_chars=200, placeholder="Any")
+    if told is None and product_id >= 0:
+        st.info(f"There is no product {product_id}.", icon=":material/search_off:")
     if text or told is None:
         _choose(source, text or "")
     if told is not None:

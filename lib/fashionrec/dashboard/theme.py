@@ -35,9 +35,7 @@ _BOTH = {
     "chartCategoricalColors": CATEGORIES,
     "chartSequentialColors": SEQUENCE,
     "baseRadius": "0.6rem",
-    "baseFontSize": 15,
     "headingFontSizes": ["1.9rem", "1.4rem", "1.15rem"],
-    "metricValueFontSize": "1.7rem",
     "paddingTop": "1.5rem",
 }
 _LIGHT = {
@@ -66,6 +64,8 @@ def streamlit_options(config: Config) -> dict[str, Any]:
     }
     own = is_loopback(settings.host)
     return colours | {
+        "theme.baseFontSize": 15,
+        "theme.metricValueFontSize": "1.7rem",
         "server.address": settings.host,
         "server.port": settings.port,
         "server.headless": True,

@@ -5,10 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from fashionrec.audit_names import MEASURES, value_of
 from fashionrec.dashboard.warehouse import Warehouse
 from fashionrec.settings import AuditSettings
-
-_JUDGED = ("succeeded", "refused")
 
 
 def runs(warehouse: Warehouse, history: list[dict[str, Any]]) -> pd.DataFrame:
@@ -45,8 +44,12 @@ def seconds_of(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def counts_of(counts: Mapping[str, float]) -> pd.DataFrame:
-    """Return what a run counted: step, what and count."""
-    rows = [(*_split(name), int(count)) for name, count in counts.items()]
+    """Return what a run counted: step, what and count; what its audits measured is `audits`'."""
+    rows = [
+        (*_split(name), int(count))
+        for name, count in counts.items()
+        if not name.startswith("audits.")
+    ]
     return pd.DataFrame(rows, columns=["step", "what", "count"])
 
 
@@ -56,17 +59,25 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def audits(run: Mapping[Any, Any], rules: Mapping[str, AuditSettings]) -> pd.DataFrame:
-    """Return each rule of the audits, its limit, and what a run found: a record tells only of
-    rules that were broken.
+    """Return each rule of the audits, what a run measured by it, its limit as conf has it, and what
+    came of it; empty where the run did not measure it, or before runs recorded it.
     """
-    audited = "publish.rows_changed" in run["counts"] or run["status"] == "refused"
-    parts = str(run["message"] or "").split("; ")
+    message = str(run["message"] or "")
     rows = []
-    for name, rule in rules.items():
-        broken = [part for part in parts if f"audits.{name}.limit" in part]
-        found = broken[0] if broken else "passed" if audited and rule.severity != "off" else "—"
-        rows.append((name, rule.limit, rule.severity, found))
-    return pd.DataFrame(rows, columns=["rule", "limit", "severity", "found"])
+    for name, measures in MEASURES.items():
+        rule, value = rules[name], value_of(name, run["counts"])
+        broken = f"audits.{name}.limit is" in message
+        came_of_it = "" if value is None and not broken else "passed"
+        if broken:
+            came_of_it = "refused" if rule.severity == "refuse" else "warned"
+        rows.append(
+            (measures, "" if value is None else _short(value), _short(rule.limit), came_of_it)
+        )
+    return pd.DataFrame(rows, columns=["what", "measured", "limit", "result"])
+
+
+def _short(value: float) -> str:
+    return f"{value:,.4f}".rstrip("0").rstrip(".")
 
 
 def summed_rejects(warehouse: Warehouse) -> pd.DataFrame:
