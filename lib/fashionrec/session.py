@@ -1,5 +1,6 @@
 """The Spark session of a job."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ def spark_session(job: str) -> SparkSession:
     Raises:
         FashionrecError: Delta's jars are not on Spark's class path.
     """
+    # pyspark logs the whole trace of a wrong statement on stderr; whoever gave it is told a line.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     builder = SparkSession.builder.appName(f"fashionrec {job}")
     for name, value in (_PROPERTIES | _object_store()).items():
         builder = builder.config(name, value)
