@@ -58,11 +58,15 @@ def _object_store() -> dict[str, str]:
 
 @contextmanager
 def with_properties(spark: SparkSession, properties: Mapping[str, str]) -> Iterator[None]:
-    """Let properties of the session, which have no value else, hold for what is inside."""
+    """Let properties of the session hold for what is inside."""
+    before = {name: spark.conf.get(name, None) for name in properties}
     for name, value in properties.items():
         spark.conf.set(name, value)
     try:
         yield
     finally:
-        for name in properties:
-            spark.conf.unset(name)
+        for name, value_before in before.items():
+            if value_before is None:
+                spark.conf.unset(name)
+            else:
+                spark.conf.set(name, value_before)

@@ -105,13 +105,13 @@ def test_what_is_missing_or_cannot_be_computed_holds(store: Store, folder: Path)
     assert store.spark.conf.get("spark.sql.ansi.enabled") == "true"
 
 
-def test_every_product_is_judged_by_every_rule(night: Store, catalogue: Path) -> None:
+def test_every_product_is_judged_by_every_rule(store: Store, catalogue: Path) -> None:
     """On the drawn catalogue, against the same questions in plain Python."""
     rules = {
         "short": rule("length(product_display_name) < 30"),
         "plain": rule("product_display_name NOT LIKE '%,%' AND base_colour <> 'White'"),
         "recent": rule("year >= 2014 OR usage = 'Casual'"),
-        "half_price": rule("discounted_price > price * 0.5"),
+        "half_price": rule("discounted_price > price * 0.85"),
     }
     plain = {
         "short": lambda row: len(row.product_display_name) < 30,
@@ -119,17 +119,17 @@ def test_every_product_is_judged_by_every_rule(night: Store, catalogue: Path) ->
             "," not in row.product_display_name and (row.base_colour or "") != "White"
         ),
         "recent": lambda row: (row.year or 9999) >= 2014 or (row.usage or "Casual") == "Casual",
-        "half_price": lambda row: row.price is None or row.discounted_price > row.price * 0.5,
+        "half_price": lambda row: row.price is None or row.discounted_price > row.price * 0.85,
     }
-    counts = run(night, catalogue, rules).counts
-    products = night.read(PRODUCTS).collect()
+    counts = run(store, catalogue, rules).counts
+    products = store.read(PRODUCTS).collect()
     expected = {
         (name, row.product_id)
         for name, holds in plain.items()
         for row in products
         if not holds(row)
     }
-    assert set(found(night)) == expected
+    assert set(found(store)) == expected
     assert counts["ingest.violations"] == len(expected)
     assert {name for name, _ in expected} == set(rules)
 
@@ -236,7 +236,9 @@ PICTURE = ["format", "width", "height", "mode"]
 
 def test_half_a_pattern_is_one_line_and_nothing_is_written(store: Store, folder: Path) -> None:
     before = versions(store)
-    with pytest.raises(FashionrecError, match=r"cannot be computed: .*Unclosed group") as raised:
+    with pytest.raises(
+        FashionrecError, match=r"cannot be computed: .*in `rlike` is invalid"
+    ) as raised:
         run(store, folder, {"mine": rule("product_display_name RLIKE '('")})
     assert len(str(raised.value).splitlines()) == 1
     assert versions(store) == before

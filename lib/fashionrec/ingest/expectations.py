@@ -95,9 +95,10 @@ def violations(
     with with_properties(products.sparkSession, _NULL_AND_NO_ERROR):
         failed = F.array_compact(F.array(*map(_failure, expectations)).cast(_FAILED))
         failing = pictured.select("product_id", F.explode(failed).alias("failed"))
-    return failing.select(F.lit(run_id).alias("run_id"), "product_id", "failed.*").select(
-        *VIOLATIONS.names
-    )
+    rows = failing.select("product_id", "failed.*").withColumn("run_id", F.lit(run_id))
+    # Few rows in dozens of parts, as `rejects`.
+    parts = products.sparkSession.sparkContext.defaultParallelism
+    return rows.select(*VIOLATIONS.names).coalesce(parts)
 
 
 def _failure(expectation: Expectation) -> Column:

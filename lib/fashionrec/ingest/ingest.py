@@ -76,8 +76,8 @@ def ingest(
     if not allow_removal:
         check_removal(store, catalogue.lines, catalogue.pictures, settings.max_removed_share)
     products = derive.products(catalogue.lines, catalogue.pictures, catalogue.files)
-    failing = violations(products, derive.images(catalogue.pictures), expected, run.run_id)
-    failing = _in_few_parts(failing).persist()
+    images = derive.images(catalogue.pictures)
+    failing = violations(products, images, expected, run.run_id).persist()
     counts["violations"] = check_expectations(failing, counts["products"], expected, run)
     if extra:
         log.info("ingest: styles.csv has columns of no use: %s", ", ".join(extra))
@@ -100,10 +100,12 @@ def _write(
 ) -> dict[str, int]:
     lines, files, pictures = catalogue.lines, catalogue.files, catalogue.pictures
     rejects = derive.rejects(lines, pictures, files, catalogue.links, run_id)
+    # Of few rows in dozens of parts, each of which would be a task with a call of Python.
+    rejects = rejects.coalesce(store.spark.sparkContext.defaultParallelism)
     writes = (
         lambda: write_images(store, catalogue, reader),
         lambda: store.sync(PRODUCTS, products),
-        lambda: store.sync(REJECTS, _in_few_parts(rejects), ignore=["run_id"]),
+        lambda: store.sync(REJECTS, rejects, ignore=["run_id"]),
         lambda: store.sync(VIOLATIONS, failing, ignore=["run_id"]),
     )
     # At once: much of a small write is Spark's planning, on one core.
@@ -112,8 +114,3 @@ def _write(
     # Last: that `files` knows a file means that the other tables have its content.
     known = store.sync(FILES, files.select(*FILES.names), state={"counts": counts})
     return {name: rows.total for name, rows in zip(_CHANGED, [*written, known], strict=True)}
-
-
-def _in_few_parts(rows: DataFrame) -> DataFrame:
-    """Few rows in dozens of parts, each of which would be a task with a call of Python."""
-    return rows.coalesce(rows.sparkSession.sparkContext.defaultParallelism)
