@@ -1,4 +1,4 @@
-"""Bring the tables products, images, rejects and files up to date with a catalogue."""
+"""Bring the tables products, images, rejects, violations and files up to date with a catalogue."""
 
 from fashionrec.cli import Context, add_ingest_options, run_job
 from fashionrec.dry_run import dry_run
@@ -25,6 +25,7 @@ def main(context: Context) -> None:
             context.config.ingest,
             run,
             fetching=context.config.fetch,
+            expectations=context.config.expectations,
             verify=options.verify,
             allow_removal=options.allow_removal,
         )

@@ -37,6 +37,7 @@ def main(context: Context) -> None:
                 settings.ingest,
                 run,
                 fetching=settings.fetch,
+                expectations=settings.expectations,
                 verify=options.verify,
                 allow_removal=options.allow_removal,
             )

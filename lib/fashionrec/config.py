@@ -1,7 +1,7 @@
-"""Settings: conf/default.toml, then each --config file, then each --set, checked as a whole.
+"""Settings: the defaults of conf, then each --config file, then each --set, checked as a whole.
 
-Values live in conf/default.toml alone, with their comments; `settings` and `model_settings` hold
-their types and bounds.
+Values live in conf/default.toml and conf/expectations.toml alone, with their comments; `settings`
+and `model_settings` hold their types and bounds.
 """
 
 import difflib
@@ -23,6 +23,7 @@ from fashionrec.settings import (
     DashboardSettings,
     DuplicateSettings,
     EmbedSettings,
+    Expectations,
     FetchSettings,
     IngestSettings,
     LockSettings,
@@ -35,11 +36,10 @@ from fashionrec.settings import (
     SqlServerSettings,
 )
 
-DEFAULTS = Path(__file__).parent / "conf" / "default.toml"
+_CONF = Path(__file__).parent / "conf"
+DEFAULTS = (_CONF / "default.toml", _CONF / "expectations.toml")
 # Settings that may hold a secret, which neither a file nor a command line should.
 _ENVIRONMENT = {"FASHIONREC_WEBHOOK": "notify.webhook"}
-_LISTS = ("neighbours", "lists")
-_WITHOUT_RULES = "similar"
 _MOST_CHARACTERS = 1 << 20  # of a file of settings
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # no path has a null character
@@ -58,6 +58,7 @@ class Config(Settings):
     model: Text = Field(min_length=1)
     sample: SampleSettings
     ingest: IngestSettings
+    expectations: Expectations
     fetch: FetchSettings
     embed: EmbedSettings
     neighbours: NeighbourSettings
@@ -82,9 +83,9 @@ def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:
     Raises:
         UsageError: naming the file, the setting and what would be right.
     """
-    values: dict[str, Any] = {}
+    values = defaults()
     try:
-        for file in (DEFAULTS, *files):
+        for file in files:
             _merge(values, _read_toml(file), str(file))
         for variable, key in _ENVIRONMENT.items():
             if value := os.environ.get(variable):
@@ -96,6 +97,11 @@ def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:
         raise UsageError("; ".join(map(_describe, error.errors()))) from error
     except RecursionError as error:
         raise UsageError("settings: are nested too deeply") from error
+
+
+def defaults() -> dict[str, Any]:
+    """Return the settings as the files of conf have them."""
+    return {section: value for file in DEFAULTS for section, value in _read_toml(file).items()}
 
 
 def resolve(path: str) -> Path:
@@ -138,25 +144,33 @@ def _nested(key: str, value: Any) -> dict[str, Any]:
 
 
 def _merge(values: dict[str, Any], changes: dict[str, Any], source: str) -> None:
-    """Put `changes` over `values`; only the defaults, and a new list, may bring new keys."""
+    """Put `changes` over `values`; only lists and expectations may be new."""
     for path, value in _leaves(changes):
-        if path[:2] == _LISTS and len(path) > 3 and source != str(DEFAULTS):
-            _begin_list(values, path[2])
+        _begin(values, path)
         section = values
         for i, part in enumerate(path[:-1]):
             section = section.setdefault(part, {})
             if not isinstance(section, dict):
                 raise UsageError(f"{source}: '{'.'.join(path[: i + 1])}' is no section")
-        if source != str(DEFAULTS) and path[-1] not in section:
+        if path[-1] not in section:
             raise UsageError(f"{source}: {_unknown_setting('.'.join(path), values)}")
         section[path[-1]] = value
 
 
-def _begin_list(values: dict[str, Any], name: str) -> None:
-    """Give a list that has no settings yet those of the list without rules."""
-    lists = values["neighbours"]["lists"]
-    if isinstance(lists, dict) and name not in lists:
-        lists[name] = _read_toml(DEFAULTS)["neighbours"]["lists"][_WITHOUT_RULES]
+def _begin(values: dict[str, Any], path: tuple[str, ...]) -> None:
+    """Give a new list the settings of the one without rules, and a new expectation mild ones."""
+    match path:
+        case ("neighbours", "lists", name, _, *_):
+            section, new = (
+                values["neighbours"]["lists"],
+                defaults()["neighbours"]["lists"]["similar"],
+            )
+        case ("expectations", name, _, *_):
+            section, new = values["expectations"], {"holds": "", "limit": 0.0, "severity": "warn"}
+        case _:
+            return
+    if isinstance(section, dict):
+        section.setdefault(name, new)
 
 
 def _leaves(

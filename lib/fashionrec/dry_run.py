@@ -86,6 +86,7 @@ def _ingest(reader: TableReader, context: Context, forecast: Forecast) -> None:
             reader,
             folder,
             context.config.ingest,
+            expectations=context.config.expectations,
             verify=options.verify,
             allow_removal=options.allow_removal,
         )

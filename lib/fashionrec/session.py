@@ -1,5 +1,6 @@
 """The Spark session of a job."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ def spark_session(job: str) -> SparkSession:
     Raises:
         FashionrecError: Delta's jars are not on Spark's class path.
     """
+    # pyspark logs the whole trace of a wrong statement on stderr; whoever gave it is told a line.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     builder = SparkSession.builder.appName(f"fashionrec {job}")
     for name, value in (_PROPERTIES | _object_store()).items():
         builder = builder.config(name, value)
@@ -55,11 +58,15 @@ def _object_store() -> dict[str, str]:
 
 @contextmanager
 def with_properties(spark: SparkSession, properties: Mapping[str, str]) -> Iterator[None]:
-    """Let properties of the session, which have no value else, hold for what is inside."""
+    """Let properties of the session hold for what is inside."""
+    before = {name: spark.conf.get(name, None) for name in properties}
     for name, value in properties.items():
         spark.conf.set(name, value)
     try:
         yield
     finally:
-        for name in properties:
-            spark.conf.unset(name)
+        for name, value_before in before.items():
+            if value_before is None:
+                spark.conf.unset(name)
+            else:
+                spark.conf.set(name, value_before)

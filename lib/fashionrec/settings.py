@@ -43,6 +43,20 @@ class IngestSettings(Settings):
     fetch_links: bool
 
 
+ExpectationName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
+
+
+class ExpectationSettings(Settings):
+    """[expectations.NAME]: a condition in SQL, and what happens past the share that may fail it."""
+
+    holds: str = Field(min_length=1)
+    limit: Share
+    severity: Literal["refuse", "warn", "off"]
+
+
+Expectations = dict[ExpectationName, ExpectationSettings]
+
+
 class FetchSettings(Settings):
     """[fetch]: what a URL may cost, and which hosts may be inside the own network."""
 

@@ -1,6 +1,5 @@
 """The tables and views in Spark SQL, under their own names."""
 
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import unquote
@@ -22,8 +21,6 @@ def engine(store: Store, snapshot: Snapshot) -> Callable[[str], pa.RecordBatchRe
 
     It raises FashionrecError with the reason where Spark cannot.
     """
-    # pyspark logs the JVM's whole trace of each error on stderr; one line of it is told below.
-    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     names = register(store, snapshot)
 
     def query(text: str) -> pa.RecordBatchReader:

@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 from fashionrec.lookup import format_neighbours, lookup
 from fashionrec.runs import Run
 from fashionrec.store import Store
-from fashionrec.tables import RECOMMENDATIONS, REJECTS, Row
+from fashionrec.tables import RECOMMENDATIONS, REJECTS, VIOLATIONS, Row
 
 
 def print_summary(store: Store, run: Run, catalogue: Path) -> None:
@@ -58,7 +58,13 @@ def _figures(store: Store, run: Run, catalogue: Path) -> list[tuple[str, str]]:
         ("seconds", f"{times}, all {sum(seconds[step] for step in steps):.1f}"),
         ("tables", store.warehouse),
     ]
-    return lines[:3] + _rejects(store) + lines[3:] + [("warning", each) for each in run.warnings]
+    return (
+        lines[:3]
+        + _rejects(store)
+        + _violations(store)
+        + lines[3:]
+        + [("warning", each) for each in run.warnings]
+    )
 
 
 def _lists(store: Store) -> int:
@@ -70,8 +76,19 @@ def _rejects(store: Store) -> list[tuple[str, str]]:
     rows = store.scan(REJECTS, ["source", "reason"]).to_table().to_pylist()
     found = sorted((row["source"], row["reason"]) for row in rows)
     reasons = Counter(found).most_common(_REASONS)
-    lines = [f"{count:>4} {source}: {reason}" for (source, reason), count in reasons] or ["none"]
-    return [("rejects" if i == 0 else "", line) for i, line in enumerate(lines)]
+    lines = [f"{count:>4} {source}: {reason}" for (source, reason), count in reasons]
+    return _under("rejects", lines or ["none"])
+
+
+def _violations(store: Store) -> list[tuple[str, str]]:
+    """Return a line per expectation that products fail, the one that most fail first."""
+    names = store.scan(VIOLATIONS, ["expectation"]).to_table()["expectation"].to_pylist()
+    failed = Counter(sorted(names)).most_common()
+    return _under("violations", [f"{count:>4} {name}" for name, count in failed])
+
+
+def _under(label: str, lines: list[str]) -> list[tuple[str, str]]:
+    return [(label if i == 0 else "", line) for i, line in enumerate(lines)]
 
 
 def _example(store: Store) -> list[Row] | None:

@@ -107,6 +107,19 @@ REJECTS = Table(
     """),
 )
 
+VIOLATIONS = Table(
+    "violations",
+    "The products of the catalogue, as it stands, that fail what conf expects of them",
+    ("expectation", "product_id"),
+    _columns("""
+    run_id      STRING  run that first saw it
+    expectation STRING  its name in conf/expectations.toml, or in a file of one's own
+    product_id  BIGINT  product
+    holds       STRING  the condition that it fails
+    found       MAP<STRING,STRING>  its values of the columns that the condition names
+    """),
+)
+
 FILES = Table(
     "files",
     "Every file of the catalogue and what its examination found, so that it is read only once",
@@ -259,6 +272,7 @@ NIGHTLY = (
     PRODUCTS,
     IMAGES,
     REJECTS,
+    VIOLATIONS,
     FILES,
     MODELS,
     EMBEDDINGS,

@@ -20,6 +20,7 @@ from fashionrec.store import Store
 from fashionrec.tables import IMAGES, PRODUCTS, REJECTS
 
 CONFIG = load()
+FURTHER = {"fetching": CONFIG.fetch, "expectations": CONFIG.expectations}
 IDS = st.integers(1, 12)
 # A line's end ends a name, and white space around one is not promised to survive.
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=30)
@@ -109,7 +110,7 @@ def test_nothing_is_lost_and_good_rows_survive(
     folder = tmp_path_factory.getbasetemp() / "any-catalogue"
     write(drawn, folder)
     with recorded(warehouse, "ingest") as run:
-        ingest(warehouse, folder, CONFIG.ingest, run, fetching=CONFIG.fetch, allow_removal=True)
+        ingest(warehouse, folder, CONFIG.ingest, run, **FURTHER, allow_removal=True)
     winners = {line.product_id: line for line in drawn.lines if isinstance(line, Product)}
     pictures = {
         i: content

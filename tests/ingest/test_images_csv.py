@@ -72,7 +72,8 @@ def settings(shop: Shop, fetch_links: bool) -> Config:
 
 def run(store: Store, folder: Path, config: Config) -> dict[str, int]:
     with recorded(store, "ingest") as current:
-        ingest(store, folder, config.ingest, current, fetching=config.fetch)
+        options = {"fetching": config.fetch, "expectations": config.expectations}
+        ingest(store, folder, config.ingest, current, **options)
     return {name.removeprefix("ingest."): count for name, count in current.counts.items()}
 
 

@@ -18,6 +18,7 @@ from fashionrec.tables import FILES, IMAGES, PRODUCTS, REJECTS, RUNS
 
 CONFIG = load()
 SETTINGS = CONFIG.ingest
+FURTHER = {"fetching": CONFIG.fetch, "expectations": CONFIG.expectations}
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def copy(catalogue: Path, tmp_path: Path) -> Path:
 
 def run(store: Store, folder: Path, **options: bool) -> dict[str, int]:
     with recorded(store, "ingest") as current:
-        ingest(store, folder, SETTINGS, current, fetching=CONFIG.fetch, **options)
+        ingest(store, folder, SETTINGS, current, **FURTHER, **options)
     return current.counts
 
 
@@ -114,7 +115,7 @@ def test_verify_finds_what_size_and_time_hide(night: Store, copy: Path) -> None:
 def test_other_limits_examine_the_pictures_again(night: Store, catalogue: Path) -> None:
     small = SETTINGS.model_copy(update={"max_pixels": 180 * 240 - 1})
     with recorded(night, "ingest") as current:
-        ingest(night, catalogue, small, current, fetching=CONFIG.fetch, allow_removal=True)
+        ingest(night, catalogue, small, current, **FURTHER, allow_removal=True)
     assert current.counts["ingest.images"] == 0
     assert night.read(IMAGES).count() == 0
     # The 70, and 5 that were rejects before: their size is known before they are decoded.

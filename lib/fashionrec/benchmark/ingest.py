@@ -113,7 +113,14 @@ def _night(store: Store, config: Config, catalogue: Path) -> float:
     with recorded(store, "ingest") as current:
 
         def step(run: Run = current) -> None:
-            ingest(store, catalogue, config.ingest, run, fetching=config.fetch)
+            ingest(
+                store,
+                catalogue,
+                config.ingest,
+                run,
+                fetching=config.fetch,
+                expectations=config.expectations,
+            )
 
         return seconds_of(step)
 

@@ -1,1 +1,1 @@
-"""A catalogue folder becomes the tables products, images, rejects and files."""
+"""A catalogue folder becomes the tables products, images, rejects, violations and files."""

@@ -9,10 +9,11 @@ from pyspark.sql import functions as F
 from fashionrec.ingest import derive, frames, linked
 from fashionrec.ingest.csv_lines import Header
 from fashionrec.ingest.entries import CANNOT_READ, DETAILS, IMAGE, LINK, LINKS, STYLES
+from fashionrec.ingest.expectations import as_text
 from fashionrec.ingest.links import read_needed
 from fashionrec.ingest.listing import find_styles
 from fashionrec.ingest.pictures import Limits
-from fashionrec.settings import FetchSettings, IngestSettings
+from fashionrec.settings import Expectations, FetchSettings, IngestSettings
 
 _RULES = 1  # raise it when reading a file comes to mean something else: all are then read again
 
@@ -39,11 +40,15 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a catalogue is, what `known` rows of the table `files` say of it, and the settings."""
+    """Where a catalogue is, what `known` rows of the table `files` say of it, and the settings.
+
+    `checks` are those of `checks_of`.
+    """
 
     folder: Path
     header: Header
     known: DataFrame
+    checks: dict[str, str]
     settings: IngestSettings
     fetching: FetchSettings
 
@@ -53,11 +58,15 @@ class Source:
         return Limits(self.settings.max_pixels, self.settings.max_bytes)
 
 
-def checks_of(settings: IngestSettings) -> dict[str, str]:
-    """Return, for each kind of file, the settings that its examination depends on."""
+def checks_of(settings: IngestSettings, expectations: Expectations) -> dict[str, str]:
+    """Return, for each kind of file, the settings that its examination depends on.
+
+    What is expected of products goes with styles.csv: they are judged anew where it changes.
+    """
+    of_lines = f"null_values={settings.null_values} expectations={as_text(expectations)}"
     limits = f"rules={_RULES} max_bytes={settings.max_bytes}"
     return {
-        STYLES: f"rules={_RULES} null_values={settings.null_values}",
+        STYLES: f"rules={_RULES} {of_lines}",
         IMAGE: f"{limits} max_pixels={settings.max_pixels}",
         DETAILS: limits,
         LINKS: f"rules={_RULES} fetch_links={settings.fetch_links}",
@@ -95,7 +104,7 @@ def _with_links(source: Source, catalogue: Catalogue) -> Catalogue:
     catalogue = replace(catalogue, links=linked.unreadable_lines(spark, unreadable))
     if not needed:
         return catalogue
-    entries = frames.entries_of(spark, needed, checks_of(source.settings))
+    entries = frames.entries_of(spark, needed, source.checks)
     fetched = linked.examined_links(
         entries, _knowledge(source.known), source.folder, source.limits, source.fetching
     )

@@ -13,7 +13,7 @@ from fashionrec.ingest.links import read_needed
 from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
 from fashionrec.ingest.styles import BLANK, COLUMNS, read_records
 from fashionrec.read import TableReader
-from fashionrec.settings import IngestSettings
+from fashionrec.settings import Expectations, IngestSettings
 from fashionrec.tables import FILES, PRODUCTS
 
 
@@ -46,6 +46,7 @@ def forecast_ingest(
     folder: Path,
     settings: IngestSettings,
     *,
+    expectations: Expectations,
     verify: bool,
     allow_removal: bool,
 ) -> IngestForecast:
@@ -59,7 +60,7 @@ def forecast_ingest(
     entries = [*csv_entries(folder), *list_catalogue(folder)]
     files = FileChanges(entries, [], [])
     if reader.exists(FILES):
-        files = compare_files(reader, folder, entries, checks_of(settings))
+        files = compare_files(reader, folder, entries, checks_of(settings, expectations))
     lines, ids = _products(folder, settings)
     known = _known_products(reader)
     gone = len(known - ids)

@@ -1,9 +1,10 @@
-"""The step `ingest`: a catalogue folder into products, images, rejects and files."""
+"""The step `ingest`: a catalogue folder into products, images, rejects, violations and files."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fashionrec.ingest import derive, frames
@@ -15,19 +16,22 @@ from fashionrec.ingest.counts import (
     picture_counts,
 )
 from fashionrec.ingest.csv_lines import read_header
+from fashionrec.ingest.expectations import check_expectations, expectations_of, violations
 from fashionrec.ingest.guards import check_removal
 from fashionrec.ingest.images import Reader, write_images
 from fashionrec.ingest.known import compare_files
 from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
 from fashionrec.ingest.styles import COLUMNS, extra_columns
 from fashionrec.runs import Run
-from fashionrec.settings import FetchSettings, IngestSettings
+from fashionrec.settings import Expectations, FetchSettings, IngestSettings
 from fashionrec.store import Store
-from fashionrec.tables import FILES, PRODUCTS, REJECTS
+from fashionrec.tables import FILES, PRODUCTS, REJECTS, VIOLATIONS
 
 log = logging.getLogger(__name__)
 
-_CHANGED = ("images_changed", "products_changed", "rejects_changed", "files_changed")
+_CHANGED = tuple(
+    f"{table}_changed" for table in ("images", "products", "rejects", "violations", "files")
+)
 _NOT_STATE = (*_CHANGED, "links_fetched")  # counts of what a run did, not of the catalogue
 
 
@@ -38,6 +42,7 @@ def ingest(
     run: Run,
     *,
     fetching: FetchSettings,
+    expectations: Expectations,
     verify: bool = False,
     allow_removal: bool = False,
 ) -> None:
@@ -47,19 +52,22 @@ def ingest(
     `verify` reads every file whatever its time.
 
     Raises:
-        FashionrecError: styles.csv or images.csv lacks a needed column; nothing was written.
-        RefusedError: too much of the catalogue is gone, and not `allow_removal`; likewise.
+        FashionrecError: styles.csv or images.csv lacks a needed column, or an expectation is none;
+            nothing was written.
+        RefusedError: too much of the catalogue is gone, and not `allow_removal`, or too many of its
+            products fail an expectation that refuses; likewise.
     """
     header = read_header(find_styles(folder), COLUMNS)
-    checks = checks_of(settings)
+    checks = checks_of(settings, expectations)
     entries = [*csv_entries(folder), *list_catalogue(folder)]
     last = store.state(FILES)
     if last and not verify and compare_files(store, folder, entries, checks).none:
         log.info("ingest: no file of the catalogue has changed")
         run.count("ingest", **last["counts"], **dict.fromkeys(_NOT_STATE, 0))
         return
+    expected = expectations_of(store.spark, expectations)
     known = store.read(FILES).where(F.lit(not verify))
-    source = Source(folder, header, known, settings, fetching)
+    source = Source(folder, header, known, checks, settings, fetching)
     catalogue = read_catalogue(source, frames.entries_of(store.spark, entries, checks))
     counts = line_counts(catalogue.lines) | picture_counts(catalogue.pictures)
     extra = extra_columns(header)
@@ -67,19 +75,26 @@ def ingest(
     check_conservation(counts)
     if not allow_removal:
         check_removal(store, catalogue.lines, catalogue.pictures, settings.max_removed_share)
+    products = derive.products(catalogue.lines, catalogue.pictures, catalogue.files)
+    images = derive.images(catalogue.pictures)
+    failing = violations(products, images, expected, run.run_id).persist()
+    counts["violations"] = check_expectations(failing, counts["products"], expected, run)
     if extra:
         log.info("ingest: styles.csv has columns of no use: %s", ", ".join(extra))
     fetched = link_counts(catalogue.fetched)  # a write of `files` would make Spark fetch anew
-    written = _write(store, folder, settings, catalogue, run.run_id, counts)
+    reader = Reader(folder, settings.max_bytes)
+    written = _write(store, reader, catalogue, products, failing, run.run_id, counts)
+    failing.unpersist()
     catalogue.unpersist()
     run.count("ingest", **counts, **written, **fetched)
 
 
 def _write(
     store: Store,
-    folder: Path,
-    settings: IngestSettings,
+    reader: Reader,
     catalogue: Catalogue,
+    products: DataFrame,
+    failing: DataFrame,
     run_id: str,
     counts: dict[str, int],
 ) -> dict[str, int]:
@@ -88,9 +103,10 @@ def _write(
     # Of few rows in dozens of parts, each of which would be a task with a call of Python.
     rejects = rejects.coalesce(store.spark.sparkContext.defaultParallelism)
     writes = (
-        lambda: write_images(store, catalogue, Reader(folder, settings.max_bytes)),
-        lambda: store.sync(PRODUCTS, derive.products(lines, pictures, files)),
+        lambda: write_images(store, catalogue, reader),
+        lambda: store.sync(PRODUCTS, products),
         lambda: store.sync(REJECTS, rejects, ignore=["run_id"]),
+        lambda: store.sync(VIOLATIONS, failing, ignore=["run_id"]),
     )
     # At once: much of a small write is Spark's planning, on one core.
     with ThreadPoolExecutor(len(writes)) as pool:
