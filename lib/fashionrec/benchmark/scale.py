@@ -132,7 +132,14 @@ class _Night:
 
     def _ingest(self, run: Run) -> None:
         config = self.config
-        ingest(self.store, self.folder / "catalogue", config.ingest, run, fetching=config.fetch)
+        ingest(
+            self.store,
+            self.folder / "catalogue",
+            config.ingest,
+            run,
+            fetching=config.fetch,
+            expectations=config.expectations,
+        )
 
     def _embed(self, run: Run) -> None:
         embed(self.store, self._model, self.config.embed, run)
