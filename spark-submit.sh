@@ -34,7 +34,7 @@ Usage: ./spark-submit.sh JOB [options]
   make-sample         draw the sample catalogue
   pack                what a cluster needs: a wheel, and an environment for --archives
   setup               only install what is missing
-  benchmark NAME      measure ingest, embed, neighbours, lookup or dashboard (JSON as the last line)
+  benchmark NAME      measure ingest, embed, neighbours, lookup, dashboard or scale (JSON as the last line)
   test [pytest ...]   format check, lint, types, all tests
 
 Every job takes --help, --config FILE, --set key=value, --catalogue PATH and --warehouse PATH.

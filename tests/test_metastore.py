@@ -2,11 +2,16 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from conftest import ROOT
+from fashionrec.errors import FashionrecError
+from fashionrec.sql import create_tables
 from fashionrec.store import Store
 from fashionrec.tables import RECOMMENDATIONS
 
@@ -61,3 +66,15 @@ def test_a_night_registers_tables_and_views(
     assert counts == f"{night.count(RECOMMENDATIONS)} True"
     comments = {column.name: column.comment for column in RECOMMENDATIONS.columns}
     assert json.loads(columns).items() >= comments.items()
+
+
+def test_tables_of_another_warehouse_are_refused(night: Store, tmp_path: Path) -> None:
+    other = Store(night.spark, shutil.copytree(night.warehouse, tmp_path / "other"))
+    try:
+        create_tables(night, SCHEMA)
+        create_tables(night, SCHEMA)
+        with pytest.raises(FashionrecError, match=r"shop\.\w+ is another table, at .*/night"):
+            create_tables(other, SCHEMA)
+    finally:
+        night.spark.sql("USE default")
+        night.spark.sql(f"DROP SCHEMA {SCHEMA} CASCADE")
