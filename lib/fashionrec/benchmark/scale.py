@@ -74,6 +74,7 @@ def _apart(size: int, cores: int) -> Figures:
         options[options.index("--master") + 1] = f"local[{cores}]"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYSPARK_GATEWAY")}
     environment["PYSPARK_SUBMIT_ARGS"] = " ".join(options)
+    environment["OMP_NUM_THREADS"] = str(cores)  # threads that wait for a core spin on it
     words = [sys.executable, "-c", _ONE, str(size), str(cores)]
     done = subprocess.run(words, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
