@@ -6,7 +6,7 @@ import pytest
 
 from fashionrec.audit_names import MEASURES, as_count, value_of
 from fashionrec.config import load
-from fashionrec.dashboard.told import audits, counts_of, runs
+from fashionrec.dashboard.told import audits, counts_of, runs, summed_violations, violations
 from fashionrec.dashboard.warehouse import Warehouse
 from fashionrec.status import last_runs
 
@@ -53,3 +53,11 @@ def test_a_record_gives_back_what_was_measured(rule: str) -> None:
 
 def test_counts_leave_out_what_audits_measured() -> None:
     assert counts_of(COUNTS).to_numpy().tolist() == [["publish", "rows changed", 7]]
+
+
+def test_violations_are_told_summed_and_one_by_one(shop: Warehouse) -> None:
+    summed, each = summed_violations(shop), violations(shop, 1_000)
+    assert summed["products"].sum() == len(each) > 0
+    unpictured = each[each["expectation"] == "pictured"]
+    assert unpictured["name"].notna().all()
+    assert set(unpictured["found"]) == {"{image_sha256=NULL}"}

@@ -98,7 +98,10 @@ def test_tables_are_looked_up_without_a_jvm(warehouse: str, night: Store) -> Non
     assert {row[CHANGE.strip("_")] for row in lists} == {"added"}
 
 
-def test_pictures_are_searched_by_files_fetched_once(warehouse: str, night: Store) -> None:
+def test_pictures_are_searched_by_files_fetched_once(
+    warehouse: str, night: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     remove_folder(at(warehouse) / FOLDER)
     assert open_searchable(warehouse) is None
     local = open_searchable(night.warehouse)
@@ -110,6 +113,7 @@ def test_pictures_are_searched_by_files_fetched_once(warehouse: str, night: Stor
         assert found.model_version == local.model_version
         assert found.ids.tolist() == local.ids.tolist()
     assert len(list((at(warehouse) / FOLDER).iterdir())) == 1
+    assert len(list((tmp_path / "cache").glob("fashionrec/*/*"))) == 1
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:

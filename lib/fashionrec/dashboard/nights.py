@@ -1,5 +1,6 @@
-"""The page of the nights: freshness, runs, how long they took, rejects, audits."""
+"""The page of the nights: freshness, runs, how long they took, audits, rejects, violations."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -7,16 +8,27 @@ import pandas as pd
 import streamlit as st
 
 from fashionrec.dashboard import drawing, figures, page
-from fashionrec.dashboard.told import audits, counts_of, rejects, runs, seconds_of, summed_rejects
+from fashionrec.dashboard.told import (
+    audits,
+    counts_of,
+    rejects,
+    runs,
+    seconds_of,
+    summed_rejects,
+    summed_violations,
+    violations,
+)
 from fashionrec.dashboard.warehouse import Warehouse
 from fashionrec.errors import FashionrecError, StaleError
 from fashionrec.read import TableReader
 from fashionrec.status import check_freshness, last_runs
-from fashionrec.tables import HELD, RECOMMENDATIONS
+from fashionrec.tables import HELD, RECOMMENDATIONS, VIOLATIONS
 
 _FRESH = timedelta(hours=26)
 _SHOWN = 20
-_MOST_REJECTS = 1_000
+_MOST_ROWS = 1_000
+_Summed = Callable[[Warehouse], pd.DataFrame]
+_Each = Callable[[Warehouse, int], pd.DataFrame]
 
 
 def show() -> None:
@@ -30,6 +42,7 @@ def show() -> None:
     drawing.figure("Seconds per step", seconds_of(table.head(_SHOWN)), figures.steps)
     _details(table)
     _rejects(source)
+    _violations(source)
 
 
 def _freshness(source: Warehouse, history: list[dict[str, Any]]) -> None:
@@ -88,14 +101,25 @@ def _details(table: pd.DataFrame) -> None:
 
 
 def _rejects(source: Warehouse) -> None:
-    rows = page.kept(source, summed_rejects)
+    title, none = "Rejects of the catalogue as it stands", "Everything of the catalogue was usable."
+    _rows(source, title, none, summed_rejects, rejects)
+
+
+def _violations(source: Warehouse) -> None:
+    if VIOLATIONS.name in dict(source.key):  # an older warehouse lacks the table
+        title, none = "Products that are not as expected", "Every product is as expected."
+        _rows(source, title, none, summed_violations, violations)
+
+
+def _rows(source: Warehouse, title: str, none: str, summed: _Summed, each: _Each) -> None:
+    rows = page.kept(source, summed)
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("**Rejects of the catalogue as it stands**", width="stretch")
-            drawing.download("Rejects", page.kept(source, rejects, 1 << 20))
+            st.markdown(f"**{title}**", width="stretch")
+            drawing.download(title, page.kept(source, each, 1 << 20))
         if not len(rows):
-            st.text("Everything of the catalogue could be used.")
+            st.text(none)
             return
         st.dataframe(rows, hide_index=True)
         with st.expander("Each of them"):
-            st.dataframe(page.kept(source, rejects, _MOST_REJECTS), hide_index=True)
+            st.dataframe(page.kept(source, each, _MOST_ROWS), hide_index=True)

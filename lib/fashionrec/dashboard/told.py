@@ -1,4 +1,4 @@
-"""Rows that tell of the nights: runs, their steps and counts, audits, rejects."""
+"""Rows that tell of the nights: runs, their steps and counts, audits, rejects, violations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -93,4 +93,21 @@ def rejects(warehouse: Warehouse, most: int) -> pd.DataFrame:
     return warehouse.rows(
         "SELECT source, position, reason, raw, run_id FROM rejects ORDER BY source, position "
         f"LIMIT {most:d}"
+    )
+
+
+def summed_violations(warehouse: Warehouse) -> pd.DataFrame:
+    """Return how many products fail each expectation."""
+    return warehouse.rows(
+        "SELECT expectation, holds, count(*) AS products FROM violations GROUP BY ALL "
+        "ORDER BY products DESC, expectation"
+    )
+
+
+def violations(warehouse: Warehouse, most: int) -> pd.DataFrame:
+    """Return products with what they fail, and the values that they fail it by."""
+    return warehouse.rows(
+        "SELECT expectation, product_id, product_display_name AS name, CAST(found AS VARCHAR) AS "
+        "found, violations.run_id FROM violations LEFT JOIN products USING (product_id) "
+        f"ORDER BY expectation, product_id LIMIT {most:d}"
     )

@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from shutil import copyfileobj, rmtree
-from tempfile import TemporaryDirectory, gettempdir, mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 
 import numpy as np
 import pyarrow.dataset as ds
@@ -120,17 +120,21 @@ def _folders(above: Path) -> list[Path]:
 
 
 def _fetched(folder: Path) -> Path:
-    """Copy the files of an object store to this machine, once: only files can be mapped."""
-    name = sha256(str(folder).encode()).hexdigest()[:16]
-    copy = Path(gettempdir(), f"fashionrec-{os.getuid()}", name)
+    """Copy the files of an object store to this user's cache, once: only files can be mapped."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    above = cache / "fashionrec" / sha256(str(folder.parent).encode()).hexdigest()[:16]
+    copy = above / folder.name
     if not copy.is_dir():
-        copy.parent.mkdir(mode=0o700, exist_ok=True)
-        part = Path(mkdtemp(dir=copy.parent))
+        above.mkdir(parents=True, exist_ok=True)
+        part = Path(mkdtemp(dir=above, prefix="."))
         for file in folder.iterdir():
             with open_file(file) as content, (part / file.name).open("wb") as target:
                 copyfileobj(content, target)
-        with suppress(FileExistsError):  # another process was faster
+        with suppress(OSError):  # another process was faster
             part.rename(copy)
+        for other in _folders(above):
+            if other != copy:
+                rmtree(other)
     return copy
 
 
