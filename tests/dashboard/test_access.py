@@ -173,6 +173,8 @@ def test_ten_wrong_passwords_a_minute_are_judged() -> None:
 def opened(warehouse: Path, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> AppTest:
     config = load(overrides=overrides).model_copy(update={"warehouse": str(warehouse)})
     monkeypatch.setattr(sys, "argv", ["app.py", config.model_dump_json(by_alias=True)])
+    # It becomes the main module, which processes that later tests spawn would then run.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     return AppTest.from_file(str(APP), default_timeout=60)
 
 
