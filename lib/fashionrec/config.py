@@ -161,16 +161,17 @@ def _begin(values: dict[str, Any], path: tuple[str, ...]) -> None:
     """Give a new list the settings of the one without rules, and a new expectation mild ones."""
     match path:
         case ("neighbours", "lists", name, _, *_):
-            section, new = (
-                values["neighbours"]["lists"],
-                defaults()["neighbours"]["lists"]["similar"],
-            )
+            section = values["neighbours"]["lists"]
         case ("expectations", name, _, *_):
-            section, new = values["expectations"], {"holds": "", "limit": 0.0, "severity": "warn"}
+            section = values["expectations"]
         case _:
             return
-    if isinstance(section, dict):
-        section.setdefault(name, new)
+    if not isinstance(section, dict) or name in section:
+        return
+    if path[0] == "expectations":
+        section[name] = {"holds": "", "limit": 0.0, "severity": "warn"}
+    else:
+        section[name] = defaults()["neighbours"]["lists"]["similar"]
 
 
 def _leaves(

@@ -70,7 +70,6 @@ def contents(name: str = "") -> dict[str, bytes]:
     return {each.key: each.get()["Body"].read() for each in found}
 
 
-def without_submit_args(env: dict[str, str]) -> dict[str, str]:
-    """Return an environment in which a job starts as from a shell."""
-    own = {k: v for k, v in os.environ.items() if k != "PYSPARK_SUBMIT_ARGS"}
-    return own | env
+def without_submit_args() -> dict[str, str]:
+    """Return the environment in which a job starts as from a shell."""
+    return {k: v for k, v in os.environ.items() if k != "PYSPARK_SUBMIT_ARGS"}

@@ -57,7 +57,7 @@ def uploaded(catalogue: Path) -> str:
 def run(job: str, *options: object) -> subprocess.CompletedProcess[str]:
     """Run a job as from a shell: workers have the environment that Spark was started in."""
     words = [str(ROOT / "spark-submit.sh"), job, "--no-install", *map(str, options)]
-    env = without_submit_args({})
+    env = without_submit_args()
     return subprocess.run(words, env=env, capture_output=True, text=True, timeout=600)
 
 
