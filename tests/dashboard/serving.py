@@ -75,6 +75,18 @@ def start(warehouse: Path, folder: Path, *options: str) -> tuple[subprocess.Pope
     return process, process.stdout.readline().strip()
 
 
+@contextmanager
+def serving_page(warehouse: Path, folder: Path, port: int, *options: str) -> Iterator[str]:
+    """Serve the page meanwhile; yield the address that the job printed."""
+    process, url = start(warehouse, folder, "--port", str(port), *options)
+    try:
+        wait_for(port)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
 def wait_for(port: int) -> None:
     for _ in range(300):
         with closing(socket.socket()) as probe:

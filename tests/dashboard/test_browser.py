@@ -16,9 +16,8 @@ from serving import (
     NO_BROWSER,
     PictureServer,
     free_port,
+    serving_page,
     serving_pictures,
-    start,
-    wait_for,
 )
 
 from fashionrec.dashboard.warehouse import Warehouse
@@ -72,13 +71,8 @@ def site(
     """The address of the page."""
     folder, port = tmp_path_factory.mktemp("site"), free_port()
     host = f'fetch.allow_hosts=["127.0.0.1:{allowed.server_port}"]'
-    process, url = start(shop.path, folder, "--port", str(port), "--set", host)
-    try:
-        wait_for(port)
+    with serving_page(shop.path, folder, port, "--set", host) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from browsing import chromium
 from playwright.sync_api import Browser, Page, expect
 from provider import CLIENT_ID, CLIENT_SECRET, Provider, providing
-from serving import CHROMIUM, NO_BROWSER, free_port, start, wait_for
+from serving import CHROMIUM, NO_BROWSER, free_port, serving_page
 
 from fashionrec.dashboard.warehouse import Warehouse
 
@@ -49,13 +49,8 @@ def site(
     settings = ('dashboard.allow_emails=["@shop.example"]', "dashboard.secrets=secrets.toml")
     options = [part for setting in settings for part in ("--set", setting)]
     # As on a server: beyond this machine.
-    process, _ = start(shop.path, folder, "--host", "0.0.0.0", "--port", str(port), *options)
-    try:
-        wait_for(port)
+    with serving_page(shop.path, folder, port, "--host", "0.0.0.0", *options):
         yield site
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(scope="module")
