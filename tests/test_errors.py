@@ -29,6 +29,15 @@ def test_javas_own_words_are_told() -> None:
     assert one_line(ValueError(told)) == "java.io.IOException: no such host"
 
 
+def test_an_error_whose_words_have_gone_with_java_is_one_line_too() -> None:
+    class GoneError(Exception):
+        def __str__(self) -> str:
+            raise ConnectionRefusedError("no Java")
+
+    said = "GoneError: Spark's Java process has ended, and with it what it had to say"
+    assert one_line(GoneError()) == said
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

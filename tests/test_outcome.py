@@ -237,14 +237,22 @@ from fashionrec.lock import locked
 def main(context):
     with locked(context.warehouse, context.options.run_id, context.config.lock):
         print("asleep", flush=True)
-        time.sleep(60)
+        try:
+            time.sleep(60)
+        finally:
+            tidy_up()
+def tidy_up():
+    if sys.argv.pop() == "fails":
+        raise ValueError("Java has gone")
+tidying = sys.argv[2]
 sys.argv = ["sleep.py", "--json", "--run-id", "mine", "--warehouse", sys.argv[1]]
 run_job("", main, add_run_options)
 """
 
 
-def test_sigterm_ends_a_job_as_ctrl_c_does(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SLEEPS, str(tmp_path / "w")]
+@pytest.mark.parametrize("tidying", ["works", "fails"])
+def test_sigterm_ends_a_job_as_ctrl_c_does(tidying: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SLEEPS, str(tmp_path / "w"), tidying]
     env = {"SPARK_LOG_DIR": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -12,7 +12,7 @@ from typing import Any
 
 from fashionrec import config, logs
 from fashionrec.config import Config
-from fashionrec.errors import FashionrecError, one_line
+from fashionrec.errors import FashionrecError, chain, one_line
 from fashionrec.outcome import Outcome
 from fashionrec.paths import absolute
 
@@ -85,7 +85,7 @@ def _fail(outcome: Outcome, error: BaseException) -> int:
     log.debug("stopped", exc_info=error)
     if isinstance(error, FashionrecError):
         message, run_status, exit_status = str(error), error.run_status, error.exit_status
-    elif isinstance(error, KeyboardInterrupt):
+    elif any(isinstance(each, KeyboardInterrupt) for each in chain(error)):
         message, run_status, exit_status = "interrupted", "failed", 130
     else:  # a defect, or Spark's: the trace is for the file
         message = f"{one_line(error)} (stack trace: {logs.log_file()})"

@@ -52,15 +52,15 @@ _OF_STORE = re.compile(r"<Message>([^<]+)</Message>")
 
 def one_line(error: BaseException) -> str:
     """Return what an error says in one line; a worker's error comes with its whole trace."""
-    if any(_FULL in str(each) for each in _chain(error)):
+    if any(_FULL in _said(each) for each in chain(error)):
         return f"{_FULL}: make room and run again"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in _said(error).splitlines() if line.strip()]
     own = [line for line in lines if line.startswith(f"{__name__}.")]
     if own:
         return own[-1].partition(": ")[2]
     if isinstance(error, FashionrecError):
-        return str(error)
-    of_store = _OF_STORE.search(str(error))
+        return _said(error)
+    of_store = _OF_STORE.search(_said(error))
     if of_store:  # delta-rs adds the request, and the store's answer as it came
         return f"{lines[0]}: {of_store[1]}"
     of_delta = [line for line in lines if "[DELTA_" in line]
@@ -71,7 +71,15 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _said(error: BaseException) -> str:
+    """Return an error's words; a Java error's are asked for in its process, which may be gone."""
+    try:
+        return str(error)
+    except Exception:
+        return "Spark's Java process has ended, and with it what it had to say"
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
     """Return an error and those that led to it: writing the record may have failed as well."""
     while error is not None:
         yield error

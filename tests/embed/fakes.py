@@ -36,7 +36,6 @@ class FakeProgram:
 class FakeEncoder:
     program: FakeProgram
     threads: int
-    at_once: int = 1
 
     @property
     def batch_size(self) -> int:

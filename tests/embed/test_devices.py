@@ -14,10 +14,10 @@ from pyspark.sql import SparkSession
 from conftest import ROOT, RunJob
 from fashionrec.config import load
 from fashionrec.embed import devices, frames
-from fashionrec.embed.devices import executors_gpu
+from fashionrec.embed.devices import executors_have_gpu
 from fashionrec.embed.engines import check_settings, choose_program
 from fashionrec.embed.model import Model, load_model
-from fashionrec.embed.torch_engine import Precision, device_of, gpu_precision
+from fashionrec.embed.torch_engine import device_of
 from fashionrec.errors import FashionrecError
 from fashionrec.store import Store
 from fashionrec.tables import RUNS
@@ -63,7 +63,7 @@ def test_the_address_comes_from_spark(
 def test_tasks_of_a_node_share_its_gpus(
     monkeypatch: pytest.MonkeyPatch, addresses: list[str], visible: int, wanted: list[str]
 ) -> None:
-    monkeypatch.setattr(devices, "gpu_precision", lambda: "bf16")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: visible)
     found = []
     for address in addresses:
@@ -79,13 +79,13 @@ def test_outside_a_task_there_is_no_address() -> None:
 
 
 @pytest.mark.parametrize(
-    ("precision", "gpu", "wanted"),
-    [(None, None, "cpu"), ("bf16", None, "cuda:0"), ("bf16", 1, "cuda:1"), ("fp16", 3, "cuda:0")],
+    ("there", "gpu", "wanted"),
+    [(False, None, "cpu"), (True, None, "cuda:0"), (True, 1, "cuda:1"), (True, 3, "cuda:0")],
 )
 def test_where_a_task_computes(
-    monkeypatch: pytest.MonkeyPatch, precision: Precision | None, gpu: int | None, wanted: str
+    monkeypatch: pytest.MonkeyPatch, there: bool, gpu: int | None, wanted: str
 ) -> None:
-    monkeypatch.setattr(devices, "gpu_precision", lambda: precision)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
     monkeypatch.setattr(devices, "assigned_gpu", lambda: gpu)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert devices.task_device() == torch.device(wanted)
@@ -98,18 +98,16 @@ def tiny(folder: Path) -> Model:
 @pytest.mark.parametrize(
     ("device", "engine", "gpu", "wanted"),
     [
-        ("auto", "auto", "bf16", "torch bf16 cuda"),
-        ("auto", "torch", "fp16", "torch fp16 cuda"),  # a GPU that only emulates bf16
-        ("cuda", "auto", "bf16", "torch bf16 cuda"),
-        ("auto", "auto", None, "openvino .* cpu"),
-        ("auto", "openvino", "bf16", "openvino .* cpu"),
-        ("cpu", "auto", "bf16", "openvino .* cpu"),
-        ("cpu", "torch", "bf16", "torch .* cpu"),
+        ("auto", "auto", True, "torch fp16 cuda"),
+        ("auto", "torch", True, "torch fp16 cuda"),
+        ("cuda", "auto", True, "torch fp16 cuda"),
+        ("auto", "auto", False, "openvino .* cpu"),
+        ("auto", "openvino", True, "openvino .* cpu"),
+        ("cpu", "auto", True, "openvino .* cpu"),
+        ("cpu", "torch", True, "torch .* cpu"),
     ],
 )
-def test_what_is_taken(
-    device: str, engine: str, gpu: Precision | None, wanted: str, tiny_model: Path
-) -> None:
+def test_what_is_taken(device: str, engine: str, gpu: bool, wanted: str, tiny_model: Path) -> None:
     settings = EMBED.model_copy(update={"device": device, "engine": engine})
     program = choose_program(tiny(tiny_model), settings, lambda: gpu)
     assert re.fullmatch(wanted, program.engine)
@@ -118,11 +116,11 @@ def test_what_is_taken(
 def test_openvino_on_a_gpu_is_refused() -> None:
     settings = EMBED.model_copy(update={"device": "cuda", "engine": "openvino"})
     with pytest.raises(FashionrecError, match="runs on the CPU"):
-        check_settings(settings, lambda: "bf16")
+        check_settings(settings, lambda: True)
 
 
 def test_local_tasks_see_the_gpu_of_this_machine(spark: SparkSession) -> None:
-    assert executors_gpu(spark) == gpu_precision()
+    assert executors_have_gpu(spark) == torch.cuda.is_available()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

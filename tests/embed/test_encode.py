@@ -13,8 +13,8 @@ from fashionrec.embed.encoder import Encoded
 class Counting:
     """Returns each picture's first pixel, and remembers the sizes of its batches."""
 
-    def __init__(self, batch_size: int, at_once: int = 1) -> None:
-        self.batch_size, self.at_once = batch_size, at_once
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
         self.sizes: list[int] = []
 
     def encode(self, batch: Sequence[Pixels]) -> list[Encoded]:
@@ -43,15 +43,15 @@ class Picky(Counting):
         return [Encoded(embedding, None, None) for embedding in embeddings]
 
 
-@pytest.mark.parametrize(("threads", "at_once"), [(1, 1), (4, 1), (2, 2)])
-def test_results_come_in_order_and_batches_are_filled(threads: int, at_once: int) -> None:
-    encoder = Counting(4, at_once)
+@pytest.mark.parametrize("threads", [1, 4])
+def test_results_come_in_order_and_batches_are_filled(threads: int) -> None:
+    encoder = Counting(4)
     pictures = [(f"p{i}", str(i).encode()) for i in range(10)]
     results = list(encode_pictures(pictures, decode, encoder, threads))
     assert [(key, int(value.embedding[0])) for key, value in results] == [
         (f"p{i}", i) for i in range(10)
     ]
-    assert sorted(encoder.sizes) == [2, 4, 4]
+    assert encoder.sizes == [4, 4, 2]
 
 
 def test_a_bad_picture_costs_one_row() -> None:
@@ -92,8 +92,7 @@ def test_nothing_gives_nothing() -> None:
     assert list(encode_pictures([], decode, Counting(2), 1)) == []
 
 
-@pytest.mark.parametrize("at_once", [1, 2])
-def test_decoding_stays_a_few_batches_ahead(at_once: int) -> None:
+def test_decoding_stays_a_few_batches_ahead() -> None:
     taken = 0
 
     def pictures() -> Iterator[tuple[int, bytes]]:
@@ -102,7 +101,7 @@ def test_decoding_stays_a_few_batches_ahead(at_once: int) -> None:
             taken += 1
             yield i, b"1"
 
-    results = encode_pictures(pictures(), decode, Counting(4, at_once), 2)
+    results = encode_pictures(pictures(), decode, Counting(4), 2)
     next(results)
-    assert taken <= 4 * (2 + at_once + 1) + 1  # decoded, running and queued, and one in hand
+    assert taken <= 4 * (2 + 2) + 1  # decoded, running and queued, and one in hand
     results.close()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from fashionrec.benchmark.vectors import draw_vectors
 from fashionrec.embed.decode import Pixels, as_pixels
 from fashionrec.embed.encode import encode_pictures
 from fashionrec.embed.encoder import Encoded, Encoder
-from fashionrec.embed.torch_engine import TorchProgram, cpu_precision, gpu_precision
+from fashionrec.embed.torch_engine import GPU_PRECISION, TorchProgram, cpu_precision
 from fashionrec.neighbours.exact import brute_force
 from fashionrec.neighbours.items import Items, prepare_items
 from fashionrec.neighbours.lists import Floats, TopK
@@ -43,7 +42,7 @@ def describe(device: str) -> Figures:
 
 def program_for(model, device: str, batch_size: int = 32) -> TorchProgram:
     """The torch engine in the precision that nights give it on this device."""
-    precision = gpu_precision() if device == "cuda" else cpu_precision()
+    precision = GPU_PRECISION if device == "cuda" else cpu_precision()
     return TorchProgram(model, device, precision, batch_size)
 
 
@@ -65,24 +64,15 @@ class Watched:
     waited: float = 0.0
 
     def __post_init__(self) -> None:
-        self.batch_size, self.at_once = self.encoder.batch_size, self.encoder.at_once
-        self._lock, self._running, self._since = Lock(), 0, time.perf_counter()
+        self.batch_size, self._since = self.encoder.batch_size, time.perf_counter()
 
     def encode(self, batch: Sequence[Pixels]) -> list[Encoded]:
-        """Encode, and note when there was something to encode."""
-        self._step(1)
+        """Encode, and note for how long there was nothing to encode."""
+        self.waited += time.perf_counter() - self._since
         try:
             return self.encoder.encode(batch)
         finally:
-            self._step(-1)
-
-    def _step(self, change: int) -> None:
-        with self._lock:
-            now = time.perf_counter()
-            if self._running == 0:
-                self.waited += now - self._since
-            self._running += change
-            self._since = now
+            self._since = time.perf_counter()
 
 
 def embed_loop(program: TorchProgram, contents: list[bytes], threads: int) -> Figures:

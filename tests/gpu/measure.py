@@ -16,7 +16,6 @@ from gpu_training import training
 
 from fashionrec.benchmark.report import Figures, print_figures
 from fashionrec.embed.model import load_model
-from fashionrec.embed.torch_engine import gpu_precision
 from fashionrec.models import DEFAULT_MODEL
 from fashionrec.sample import draw_catalogue
 
@@ -72,7 +71,7 @@ def main(device: str) -> int:
     """Measure, print, and return the exit status."""
     if device not in SIZES:
         return _fail(f"DEVICE={device}: give cuda or cpu")
-    if device == "cuda" and gpu_precision() is None:
+    if device == "cuda" and not torch.cuda.is_available():
         return _fail(
             "torch sees no usable GPU: check nvidia-smi and the driver, or try the script itself "
             "out with DEVICE=cpu"

@@ -5,6 +5,7 @@ import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -72,11 +73,11 @@ def test_parity_and_the_loop(catalogue: Path) -> None:
 
 
 def test_waiting_is_when_no_batch_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter([10.0, 12.0, 13.0, 14.0, 18.0, 20.0, 21.0])
+    times = iter([10.0, 12.0, 18.0, 20.0, 21.0])
     monkeypatch.setattr("time.perf_counter", lambda: next(times))
-    watched = Watched(type("Encoder", (), {"batch_size": 1, "at_once": 2}))
-    for change in (1, 1, -1, -1, 1, -1):  # from 12 to 18 one or two batches are there
-        watched._step(change)
+    watched = Watched(SimpleNamespace(batch_size=1, encode=list))
+    for batch in ([1], [2]):  # from 12 to 18, and from 20 to 21
+        assert watched.encode(batch) == batch
     assert watched.waited == (12 - 10) + (20 - 18)
 
 

@@ -156,7 +156,7 @@ def check_gpu_for_embed(
     torch sees and `addresses` that Spark gave.
     """
     blind = sum(not each["gpus"] for each in facts)
-    check_settings(settings, lambda: None if blind else "bf16")  # raises
+    check_settings(settings, lambda: not blind)  # raises
     if settings.device == "cpu" or settings.engine == "openvino":
         return ok("not asked for")
     given = sorted({address for each in facts for address in each["addresses"]})

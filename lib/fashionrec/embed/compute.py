@@ -8,7 +8,7 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from fashionrec.embed.devices import executors_gpu
+from fashionrec.embed.devices import executors_have_gpu
 from fashionrec.embed.engines import choose_program
 from fashionrec.embed.frames import Sent, send
 from fashionrec.embed.missing import portions, unseen
@@ -54,7 +54,7 @@ def compute_missing(
 
 
 def _send(store: Store, model: Model, settings: EmbedSettings, run: Run) -> Sent:
-    program = choose_program(model, settings, lambda: executors_gpu(store.spark))
+    program = choose_program(model, settings, lambda: executors_have_gpu(store.spark))
     run.note(_note(settings, program.engine))
     return send(store.spark.sparkContext, program)
 

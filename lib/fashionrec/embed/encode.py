@@ -45,7 +45,7 @@ def encode_pictures(
         Exception: the encoder's, where it fails on a black picture as well.
     """
     seconds = seconds or Seconds()
-    with ThreadPoolExecutor(threads) as decoders, ThreadPoolExecutor(encoder.at_once) as network:
+    with ThreadPoolExecutor(threads) as decoders, ThreadPoolExecutor(1) as network:
         ahead = _BATCHES_AHEAD * encoder.batch_size
         decoded = decoded_ahead(iter(pictures), decode, decoders, ahead, seconds)
         yield from _encoded_ahead(decoded, encoder, network, seconds)
@@ -94,7 +94,7 @@ def _encoded_ahead(
     running: deque[Future[tuple[list[Result[Key]], float]]] = deque()
     while batch := list(islice(decoded, encoder.batch_size)):
         running.append(pool.submit(_encoded, batch, encoder))
-        if len(running) > encoder.at_once:
+        if len(running) > 1:
             yield from _next_encoded(running, seconds)
     while running:
         yield from _next_encoded(running, seconds)

@@ -29,11 +29,10 @@ class Encoded:
 class Encoder(Protocol):
     """A network loaded in this process, for batches of up to `batch_size` pictures.
 
-    `at_once`: how many threads may call `encode` at a time, which is how many keep it busy.
+    It is used by one thread at a time.
     """
 
     batch_size: int
-    at_once: int
 
     def encode(self, batch: Sequence[Pixels]) -> list[Encoded]:
         """Return one result per picture, in order."""

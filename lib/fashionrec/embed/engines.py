@@ -3,17 +3,19 @@
 import importlib.util
 from collections.abc import Callable
 
+import torch
+
 from fashionrec.embed.encoder import Program
 from fashionrec.embed.model import Model
-from fashionrec.embed.torch_engine import Precision, TorchProgram, cpu_precision, gpu_precision
+from fashionrec.embed.torch_engine import GPU_PRECISION, TorchProgram, cpu_precision
 from fashionrec.errors import FashionrecError
 from fashionrec.settings import EmbedSettings
 
-# Asks, where the network is going to run, for the precision of the GPU; None: there is none.
-FindGpu = Callable[[], Precision | None]
+# Asks, where the network is going to run, whether there is a usable GPU.
+FindGpu = Callable[[], bool]
 
 
-def check_settings(settings: EmbedSettings, find_gpu: FindGpu = gpu_precision) -> None:
+def check_settings(settings: EmbedSettings, find_gpu: FindGpu = torch.cuda.is_available) -> None:
     """Check that what `device` and `engine` ask for can be had, before any work.
 
     Raises:
@@ -30,7 +32,7 @@ def check_settings(settings: EmbedSettings, find_gpu: FindGpu = gpu_precision) -
 
 
 def choose_program(
-    model: Model, settings: EmbedSettings, find_gpu: FindGpu = gpu_precision
+    model: Model, settings: EmbedSettings, find_gpu: FindGpu = torch.cuda.is_available
 ) -> Program:
     """Return the network for the settings `device` and `engine`.
 
@@ -41,9 +43,8 @@ def choose_program(
     """
     check_settings(settings, find_gpu)
     wants_gpu = settings.device != "cpu" and settings.engine != "openvino"
-    gpu = find_gpu() if wants_gpu else None
-    if gpu:
-        return TorchProgram(model, "cuda", gpu, settings.batch_size)
+    if wants_gpu and find_gpu():
+        return TorchProgram(model, "cuda", GPU_PRECISION, settings.batch_size)
     if settings.engine == "torch" or not _has_openvino():
         return TorchProgram(model, "cpu", cpu_precision(), settings.batch_size)
     from fashionrec.embed.openvino_engine import openvino_program
@@ -51,8 +52,8 @@ def choose_program(
     return openvino_program(model, settings.batch_size)
 
 
-def _require(gpu: Precision | None) -> None:
-    if gpu is None:
+def _require(gpu: bool) -> None:
+    if not gpu:
         raise FashionrecError(
             "embed.device = 'cuda', but torch sees no usable GPU: check nvidia-smi and the driver, "
             "or set embed.device = 'auto'"

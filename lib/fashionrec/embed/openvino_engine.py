@@ -50,8 +50,6 @@ class OpenVinoProgram:
 class OpenVinoEncoder:
     """A network compiled for this processor and one size of batch."""
 
-    at_once = 1
-
     def __init__(self, program: OpenVinoProgram, threads: int) -> None:
         self.batch_size = program.batch_size
         self._classes = program.classes

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 
 from fashionrec.embed.decode import Pixels, as_pixels
-from fashionrec.embed.torch_engine import cpu_precision, gpu_precision
+from fashionrec.embed.torch_engine import cpu_precision
 from fashionrec.errors import FashionrecError
 from fashionrec.logs import log_to_stderr
 from fashionrec.model_settings import FinetuneSettings
@@ -125,9 +125,13 @@ def _place(job: Job, rank: int) -> Place:
         # On executors each task sees its own GPUs alone.
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
         torch.cuda.set_device(device)
-    precision = gpu_precision() if job.device == "cuda" else cpu_precision()
-    half = job.settings.amp and precision == "bf16"
-    return Place(device, half, rank, job.ranks)
+    return Place(device, job.settings.amp and _multiplies_bf16(device), rank, job.ranks)
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return cpu_precision() == "bf16"
 
 
 @contextmanager
