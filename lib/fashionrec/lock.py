@@ -15,8 +15,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event, Thread
+from typing import cast
 
 import psutil
+from upath import UPath
 
 from fashionrec.errors import HeldError
 from fashionrec.paths import is_remote
@@ -106,26 +108,37 @@ def _try(path: Path, me: Holder, settings: LockSettings) -> Holder | None:
             return holder
         if holder is not None:
             log.warning("run %s is dead: taking its lock over", holder.run_id)
-        _write(path, me)
-    return _settled(path, me) if is_remote(path) else None
+        if is_remote(path):
+            return _try_remote(path, me, free=holder is None)
+        path.write_text(_record(me))
+    return None
 
 
-def _write(path: Path, me: Holder) -> None:
-    path.write_text(json.dumps(asdict(me)))
-
-
-def _settled(path: Path, me: Holder) -> Holder | None:
-    """Wait until it shows who has the lock: in an object store the last one that wrote it."""
+def _try_remote(path: Path, me: Holder, *, free: bool) -> Holder | None:
+    """Take a lock that is `free` by creating it, which one of several can; of those that take over
+    a dead run's, the last that wrote it has it. Return None, or who has it."""
+    store = cast(UPath, path)
+    if free:
+        with suppress(FileExistsError):
+            store.fs.pipe_file(store.path, _record(me).encode(), mode="create")
+            return None
+        if (faster := _read(path)) is not None:
+            return faster
+    path.write_text(_record(me))
     time.sleep(_SECONDS_TO_SETTLE)
     holder = _read(path)
     return None if holder == me else holder or me
+
+
+def _record(me: Holder) -> str:
+    return json.dumps(asdict(me))
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Look at the lock and change it in one step; the operating system ends this with a process.
 
-    An object store has no such step: see `_settled`.
+    An object store has no such step: see `_try_remote`.
     """
     if is_remote(path):
         yield
@@ -160,7 +173,7 @@ def _renew(path: Path, me: Holder, done: Event) -> None:
             if not is_remote(path):
                 os.utime(path)
             elif _read(path) == me:
-                _write(path, me)
+                path.write_text(_record(me))
 
 
 def _release(path: Path, me: Holder) -> None:

@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from conftest import ROOT
-from fashionrec import read
+from fashionrec import lock, read
 from fashionrec.changes import CHANGE
 from fashionrec.doctor.storage import check_rights
 from fashionrec.errors import FashionrecError, HeldError, UsageError
@@ -123,6 +123,15 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(HeldError, match="run first"), locked(shop, "second", AT_ONCE):
             raise AssertionError("two runs at once")
     assert contents("locked") == {}
+
+
+def test_of_two_that_saw_a_free_lock_the_first_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, read_lock, seen = at(f"s3a://{BUCKET}/raced"), lock._read, [None]
+    with locked(shop, "first", AT_ONCE):
+        monkeypatch.setattr(lock, "_read", lambda path: seen.pop() if seen else read_lock(path))
+        with pytest.raises(HeldError, match="run first"), locked(shop, "second", AT_ONCE):
+            raise AssertionError("two runs at once")
+        assert living(shop, AT_ONCE) == {"first"}
 
 
 def test_of_runs_that_begin_at_once_one_goes_on() -> None:
