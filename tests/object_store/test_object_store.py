@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import boto3
+import deltalake
+import pyarrow as pa
 import pytest
 
 from conftest import ROOT
@@ -27,6 +29,8 @@ from fashionrec.read import TableReader
 from fashionrec.settings import LockSettings
 from fashionrec.store import Store
 from fashionrec.tables import IMAGES, PRODUCTS, RECOMMENDATIONS, REJECTS, Table
+from fashionrec.training.reading import Reading
+from fashionrec.training.snapshot import snapshot
 from object_store import BUCKET, SECRET, contents, serving_s3, upload, without_submit_args
 
 HADOOP_AWS = "org.apache.hadoop:hadoop-aws:3.4.1"
@@ -114,6 +118,18 @@ def test_pictures_are_searched_by_files_fetched_once(
         assert found.ids.tolist() == local.ids.tolist()
     assert len(list((at(warehouse) / FOLDER).iterdir())) == 1
     assert len(list((tmp_path / "cache").glob("fashionrec/*/*"))) == 1
+
+
+def test_the_processes_of_a_training_read_their_shares_where_they_are() -> None:
+    table, columns = f"s3a://{BUCKET}/training_set", ("article_type", "split")
+    for ids in (range(10), range(10, 20)):  # a file each, of one row group
+        content = [b"%d" % i for i in ids]
+        rows = {"product_id": ids, "content": content} | {name: ["train"] * 10 for name in columns}
+        deltalake.write_deltalake(table, pa.table(rows), mode="append")
+    part = snapshot(table, 1).parts["train"]
+    readings = [Reading({"article_type": ["train"]}, rank, 2) for rank in (0, 1)]
+    shares = [[e.product_id for e in reading.examples(part, seed=0)] for reading in readings]
+    assert sorted(shares) == [list(range(10)), list(range(10, 20))]
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:

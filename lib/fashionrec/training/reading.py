@@ -7,18 +7,21 @@ Its thread pool loses reads without an error now and then, so everything is read
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+from upath import UPath
 
-from fashionrec.paths import is_remote
+from fashionrec.paths import at, is_remote
 from fashionrec.training.examples import NO_LABEL, Example
 from fashionrec.training.snapshot import Part
 
 # petastorm's last release uses what pyarrow has deprecated, and says so with every row group.
 warnings.filterwarnings("ignore", category=FutureWarning, module="petastorm")
+warnings.filterwarnings("ignore", category=FutureWarning, module=__name__)
 from petastorm import TransformSpec, make_batch_reader  # noqa: E402
+from pyarrow.filesystem import DaskFileSystem  # noqa: E402
 
 Classes = Mapping[str, Sequence[str]]
 
@@ -36,6 +39,7 @@ class Reading:
         columns = ["product_id", "content", *self.classes]
         reader = make_batch_reader(
             [file if is_remote(file) else f"file://{file}" for file in part.files],
+            filesystem=_filesystem(part.files[0]),
             schema_fields=[f"^{name}$" for name in columns],
             reader_pool_type="dummy",
             seed=seed,
@@ -50,6 +54,21 @@ class Reading:
         finally:
             reader.stop()
             reader.join()
+
+
+class _ObjectStore(DaskFileSystem):  # type: ignore[misc]
+    """An object store as petastorm knows filesystems: pyarrow's own, of before fsspec's."""
+
+    def isfile(self, path: str) -> bool:
+        return bool(self.fs.isfile(path))
+
+    def isdir(self, path: str) -> bool:
+        return bool(self.fs.isdir(path))
+
+
+def _filesystem(file: str) -> _ObjectStore | None:
+    """Return what a file is read by; None: petastorm finds out, which it can for local ones."""
+    return _ObjectStore(cast(UPath, at(file)).fs) if is_remote(file) else None
 
 
 def as_labels(classes: Classes) -> TransformSpec:
