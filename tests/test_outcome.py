@@ -240,10 +240,8 @@ def main(context):
         try:
             time.sleep(60)
         finally:
-            tidy_up()
-def tidy_up():
-    if sys.argv.pop() == "fails":
-        raise ValueError("Java has gone")
+            if tidying == "fails":
+                raise ValueError("Java has gone")
 tidying = sys.argv[2]
 sys.argv = ["sleep.py", "--json", "--run-id", "mine", "--warehouse", sys.argv[1]]
 run_job("", main, add_run_options)
