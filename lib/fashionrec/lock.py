@@ -15,13 +15,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event, Thread
-from typing import cast
 
 import psutil
-from upath import UPath
 
 from fashionrec.errors import HeldError
-from fashionrec.paths import is_remote
+from fashionrec.paths import create_object, is_remote
 from fashionrec.settings import LockSettings
 
 log = logging.getLogger(__name__)
@@ -117,10 +115,9 @@ def _try(path: Path, me: Holder, settings: LockSettings) -> Holder | None:
 def _try_remote(path: Path, me: Holder, *, free: bool) -> Holder | None:
     """Take a lock that is `free` by creating it, which one of several can; of those that take over
     a dead run's, the last that wrote it has it. Return None, or who has it."""
-    store = cast(UPath, path)
     if free:
         with suppress(FileExistsError):
-            store.fs.pipe_file(store.path, _record(me).encode(), mode="create")
+            create_object(path, _record(me).encode())
             return None
         if (faster := _read(path)) is not None:
             return faster

@@ -111,6 +111,16 @@ def write_whole(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
+def create_object(path: Path, content: bytes) -> None:
+    """Write an object of an object store, which only one of several can.
+
+    Raises:
+        FileExistsError: it is there.
+    """
+    store = cast(UPath, path)
+    store.fs.pipe_file(store.path, content, mode="create")
+
+
 def remove_folder(folder: Path) -> None:
     """Remove a folder and all that is in it."""
     if isinstance(folder, UPath):
