@@ -111,6 +111,15 @@ def write_whole(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
+def copy_files(files: Iterable[Path], folder: Path) -> None:
+    """Copy files into a folder, in order, to or from an object store as well."""
+    if not is_remote(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        with open_file(file) as content, (folder / file.name).open("wb") as copy:
+            shutil.copyfileobj(content, copy)
+
+
 def create_object(path: Path, content: bytes) -> None:
     """Write an object of an object store, which only one of several can.
 

@@ -13,9 +13,10 @@ from fashionrec.audits import Measured, audit
 from fashionrec.config import Config
 from fashionrec.duplicates import find_duplicates
 from fashionrec.errors import RefusedError
-from fashionrec.neighbours.searchable import write_searchable
+from fashionrec.neighbours.searchable import is_searchable, write_searchable
 from fashionrec.read import TableReader
 from fashionrec.runs import Run
+from fashionrec.session import in_one_task
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, FILES, HELD, NEIGHBOURS, PRODUCTS, RECOMMENDATIONS
 
@@ -57,7 +58,10 @@ def publish(
     else:
         changed = _publish(store, state, settings, run, allow_removal)
     run.count("publish", rows_changed=changed)
-    write_searchable(store, model_version)
+    if not is_searchable(store, model_version):
+        reader = TableReader(store.warehouse)
+        folder = in_one_task(store.spark, lambda: write_searchable(reader, model_version))
+        log.info("publish: wrote %s for searches by picture", folder)
     find_duplicates(store, settings.near_duplicates)
 
 

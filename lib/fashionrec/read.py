@@ -107,6 +107,14 @@ class TableReader:
         except (OSError, deltalake.exceptions.DeltaError):
             return None  # its log or its files were cleaned up, or there never was such a version
 
+    def can_read(self, table: Table, version: int) -> bool:
+        """Say whether all of the table's files at a version are still there."""
+        try:
+            dataset_of(self.path(table), version).count_rows()
+        except (OSError, deltalake.exceptions.DeltaError):
+            return False
+        return True
+
     def rows_of(self, table: Table, product_id: int) -> pa.Table:
         """Return the rows of one product, reading only the files that may hold it.
 

@@ -12,10 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from fashionrec.config import load
 from fashionrec.neighbours import incremental
-from fashionrec.neighbours.items import prepare_items
-from fashionrec.neighbours.local import search_here
+from fashionrec.neighbours.items import Items, prepare_items
+from fashionrec.neighbours.local import pairs_here, search_here
 from fashionrec.neighbours.plans import (
     ENTRY,
+    Before,
     ListPlan,
     as_entries,
     changed_entries,
@@ -63,13 +64,11 @@ def keys_of(products: dict[int, Product]) -> pa.Table:
     return pa.table({"product_id": pa.array(ids, pa.int64()), "image_sha256": shas, **columns})
 
 
-def searched(plans: list[ListPlan], keys: pa.Table, model: int) -> pa.Table:
-    """What executors would find."""
+def pictures_of(keys: pa.Table, model: int) -> tuple[np.ndarray, Items]:
+    """The picture of each product, and the vectors of pictures."""
     shown, pictures = np.unique(keys["image_sha256"].to_numpy(), return_inverse=True)
     vectors = np.array([vector_of(name, model) for name in shown], np.float32).reshape(-1, 3)
-    items = prepare_items(vectors, np.arange(len(vectors)))
-    requests = [request for part in plans for request in part.requests(len(keys))]
-    return search_here(requests, keys["product_id"].to_numpy(), pictures, items, SETTINGS.tile)
+    return pictures, prepare_items(vectors, np.arange(len(vectors)))
 
 
 def vector_of(picture: str, model: int) -> np.ndarray:
@@ -81,7 +80,10 @@ def vector_of(picture: str, model: int) -> np.ndarray:
 
 def anew(products: dict[int, Product], model: int) -> pa.Table:
     keys = keys_of(products)
-    found = searched(plan_lists(SETTINGS, keys, None, EMPTY), keys, model)
+    plans = list(plan_lists(SETTINGS, keys))
+    requests = [request for part in plans for request in part.requests(len(keys))]
+    ids, (pictures, items) = keys["product_id"].to_numpy(), pictures_of(keys, model)
+    found = search_here(requests, ids, pictures, items, SETTINGS.tile)
     return found.select(ENTRY).sort_by(ORDER)
 
 
@@ -109,11 +111,26 @@ def followed(
 ) -> tuple[pa.Table, list[ListPlan]]:
     """The entries after a night that changed `before` to `products`, and what it planned."""
     keys = keys_of(products)
-    plans = plan_lists(SETTINGS, keys, keys_of(before), entries)
-    ids = keys["product_id"].to_numpy()
-    return applied(
-        entries, changed_entries(plans, ids, entries, searched(plans, keys, model))
-    ), plans
+    lists = {name: entries.filter(pc.field("list") == name).sort_by(ORDER) for name in LISTS}
+    plans = list(plan_lists(SETTINGS, keys, Before(keys_of(before), lists.__getitem__)))
+    changes = [changed_by(part, keys, lists[part.name], model) for part in plans]
+    return applied(entries, pa.concat_tables(changes)), plans
+
+
+def changed_by(part: ListPlan, keys: pa.Table, entries: pa.Table, model: int) -> pa.Table:
+    """What executors say of a list, tile by tile, and then of products that are gone."""
+    ids, (pictures, items) = keys["product_id"].to_numpy(), pictures_of(keys, model)
+    products, nobody = entries["product_id"].to_numpy(), np.empty(0, np.int64)
+    gone = entries.filter(pa.array(~np.isin(products, ids)))
+    changes = [changed_entries(part.of(nobody), ids, gone, {})]
+    for request in part.requests(len(keys)):
+        for places in request.tiles(None, pictures, SETTINGS.tile):
+            rows = np.sort(request.rows[places])
+            tile = replace(request, rows=request.rows[places], floors=request.floors[places])
+            found = {request.purpose: pairs_here(tile, pictures, items, SETTINGS.tile)}
+            own = entries.filter(pa.array(np.isin(products, ids[rows])))
+            changes.append(changed_entries(part.of(rows), ids, own, found))
+    return pa.concat_tables(changes)
 
 
 def draw(seed: int) -> Product:

@@ -10,15 +10,13 @@ from fashionrec.errors import RefusedError
 from fashionrec.neighbours.inverted import InvertedLists, train_lists
 from fashionrec.neighbours.items import prepare_items
 from fashionrec.neighbours.local import search_here
-from fashionrec.neighbours.plans import ENTRY, ListPlan, applied, as_entries, plan_lists
+from fashionrec.neighbours.plans import ENTRY, ListPlan, applied, plan_lists
 from fashionrec.neighbours.recall import measure_recall, references, require_recall
-from fashionrec.neighbours.rules import no_pairs
 from fashionrec.settings import ListSettings
 
 DEFAULTS = load().neighbours
 COUNT = 4_000
 VECTORS = draw_vectors(COUNT, 64, seed=0)
-NOTHING = as_entries("", np.empty(0, np.int64), no_pairs())
 
 
 def shop(rules: dict[str, ListSettings], few: int) -> list[ListPlan]:
@@ -33,7 +31,7 @@ def shop(rules: dict[str, ListSettings], few: int) -> list[ListPlan]:
     }
     keys = pa.table({"product_id": ids, "image_sha256": [str(i) for i in ids], **columns})
     settings = DEFAULTS.model_copy(update={"lists": rules, "exact_up_to": few})
-    return plan_lists(settings, keys, None, NOTHING)
+    return list(plan_lists(settings, keys))
 
 
 def searched(plans: list[ListPlan], lists: InvertedLists | None) -> dict[str, pa.Table]:

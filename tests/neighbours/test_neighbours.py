@@ -12,10 +12,11 @@ from fashionrec.config import load
 from fashionrec.errors import RefusedError
 from fashionrec.neighbours.exact import similarities
 from fashionrec.neighbours.neighbours import neighbours
+from fashionrec.read import TableReader
 from fashionrec.runs import recorded
 from fashionrec.settings import NeighbourSettings
 from fashionrec.store import Store
-from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS, RESERVES, RUNS
+from fashionrec.tables import EMBEDDINGS, NEIGHBOURS, PRODUCTS, RESERVES, RUNS, Table
 
 DEFAULTS = load().neighbours
 SETTINGS = DEFAULTS.model_copy(update={"tile": 16, "lists": {"similar": DEFAULTS.lists["similar"]}})
@@ -170,6 +171,25 @@ def test_what_no_list_depends_on_only_moves_the_state(store: Store, spark: Spark
     assert (counts["rebuilt"], counts["lists_searched"], counts["rows_changed"]) == (0, 0, 0)
     assert store.state(NEIGHBOURS)["products"] == store.version(PRODUCTS)
     assert sorted(store.read(NEIGHBOURS).collect()) == sorted(rows)
+
+
+def test_no_row_comes_to_the_driver(
+    store: Store, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers are processes of their own, where nothing is patched."""
+    good = TableReader.scan
+
+    def scan(store: Store, table: Table, *args: object) -> object:
+        assert table is RUNS
+        return good(store, table, *args)  # type: ignore[arg-type]
+
+    for changed in (False, True):
+        put_shop(store, spark, changed=changed)
+        with monkeypatch.context() as patch:
+            patch.setattr(TableReader, "scan", scan)
+            patch.delattr(type(spark.range(1)), "toArrow")
+            assert search(store, settings=DEFAULTS)["rebuilt"] == int(not changed)
+        assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
 
 
 INEXACT = SETTINGS.model_copy(update={"exact_up_to": 50, "probes": 4})

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fashionrec.benchmark.vectors import draw_vectors
-from fashionrec.neighbours import executors, items, shared
+from fashionrec.neighbours import items, prepared, shared
 from fashionrec.neighbours.items import Items
 from fashionrec.neighbours.shared import shared_items
 from fashionrec.neighbours.topk import self_top_k
@@ -18,8 +18,8 @@ VECTORS = draw_vectors(150, 40, seed=0)
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    np.save(tmp_path / "vectors-1.npy", VECTORS)
-    return tmp_path / "vectors-1.npy"
+    np.save(tmp_path / "vectors.npy", VECTORS)
+    return tmp_path / "vectors.npy"
 
 
 @pytest.fixture(params=[True, False], ids=["bf16", "fp32"])
@@ -70,9 +70,8 @@ def test_workers_prepare_on_the_device_of_their_task(
         devices.append(device)
         return "prepared"
 
-    monkeypatch.setattr(executors, "task_device", lambda: torch.device("cuda", 1))
-    monkeypatch.setattr(executors.SparkFiles, "get", lambda name: str(file.with_name(name)))
+    monkeypatch.setattr(prepared, "task_device", lambda: torch.device("cuda", 1))
     monkeypatch.setattr(shared, "prepare_items", prepare)
-    assert executors._items.__wrapped__(file.name) == "prepared"
+    assert prepared.Prepared(file.parent, []).items == "prepared"
     assert devices == ["cuda:1"]
     assert not file.with_suffix(".lowered").exists()

@@ -7,17 +7,15 @@ from fashionrec.benchmark.vectors import draw_vectors, keys_of
 from fashionrec.neighbours.inverted import train_lists
 from fashionrec.neighbours.items import prepare_items
 from fashionrec.neighbours.local import search_here
-from fashionrec.neighbours.plans import as_entries, plan_lists
+from fashionrec.neighbours.plans import plan_lists
 from fashionrec.neighbours.recall import measure_recall, references
-from fashionrec.neighbours.rules import no_pairs
 from fashionrec.settings import NeighbourSettings
 
 
 def time_inverted(report: Timings, settings: NeighbourSettings, count: int, length: int) -> Figures:
     """Search for the lists `similar` of `count` products in this process; return the recall."""
     vectors, ids = draw_vectors(count, length, seed=0), np.arange(count)
-    nothing = as_entries("", ids[:0], no_pairs())
-    plans = plan_lists(settings, keys_of(count), None, nothing)
+    plans = list(plan_lists(settings, keys_of(count)))
     requests = [request for part in plans for request in part.requests(count)]
     with report.timed(f"inverted lists of {count:,}, training"):
         lists = train_lists(vectors, settings.probes, min(settings.exact_up_to, count // 2))

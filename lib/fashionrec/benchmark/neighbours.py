@@ -18,10 +18,9 @@ from fashionrec.benchmark.vectors import Floats, draw_vectors, keys_of
 from fashionrec.cli import Context
 from fashionrec.models import current_version
 from fashionrec.neighbours.items import prepare_items
-from fashionrec.neighbours.local import search_here
+from fashionrec.neighbours.local import pairs_here, search_here
 from fashionrec.neighbours.neighbours import neighbours
-from fashionrec.neighbours.plans import as_entries, changed_entries, plan_lists
-from fashionrec.neighbours.rules import no_pairs
+from fashionrec.neighbours.plans import ENTRY, Before, changed_entries, plan_lists
 from fashionrec.neighbours.topk import self_top_k, top_k
 from fashionrec.runs import recorded
 from fashionrec.session import spark_session
@@ -136,13 +135,16 @@ def _time_change(
         old = prepare_items(vectors, ids)
     new = prepare_items(changed, ids)
     with report.timed(_WHOLE):
-        [part] = plan_lists(settings, before, None, as_entries("", ids, no_pairs()))
+        [part] = plan_lists(settings, before)
         entries = search_here(part.requests(len(ids)), ids, ids, old, settings.tile)
-    entries = entries.drop(["purpose"])
+    entries = entries.drop(["purpose"]).sort_by([(name, "ascending") for name in ENTRY[1:3]])
     with report.timed(_CHANGE):
-        [part] = plan_lists(settings, after, before, entries)
-        found = search_here(part.requests(len(ids)), ids, ids, new, settings.tile)
-        changed_entries([part], ids, entries, found)
+        [part] = plan_lists(settings, after, Before(before, lambda _: entries))
+        found = {
+            request.purpose: pairs_here(request, ids, new, settings.tile)
+            for request in part.requests(len(ids))
+        }
+        changed_entries(part, ids, entries, found)
 
 
 def _time_step(

@@ -4,13 +4,12 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from fashionrec.neighbours.lists import Ints
+from fashionrec.neighbours.lists import Ints, are_among
 from fashionrec.neighbours.rules import encode
 from fashionrec.read import TableReader
 from fashionrec.tables import EMBEDDINGS, PRODUCTS
@@ -30,13 +29,13 @@ class Versions:
 class Catalogue:
     """Products `ids` [p], ascending, with pictures.
 
-    `pictures` [p]: the row of each product's picture in the file `vectors`, float32 [n, d] of unit
-    length, where each distinct picture is once, in the order of its lowest product.
+    `pictures` [p]: the number of each product's picture among the distinct ones, which go by their
+    lowest product; `lowest` [n]: the place of that product.
     """
 
     ids: Ints
     pictures: Ints
-    vectors: Path
+    lowest: Ints
 
 
 def read_keys(
@@ -54,28 +53,24 @@ def read_keys(
     return embedded.join(products, "product_id").sort_by("product_id")
 
 
-def export_catalogue(
-    store: TableReader, model_version: str, version: int, keys: pa.Table, folder: Path
-) -> Catalogue:
-    """Write the vectors of one version of `embeddings` into `folder`, in bounded memory."""
-    # Executors keep a session's files in one folder: the names are unique.
-    path = folder / f"vectors-{uuid4().hex}.npy"
-    ids = keys["product_id"].to_numpy()
-    shown, lowest = _pictures(keys[_SHA])
-    of_model = ds.field("model_version") == model_version
-    rows = store.scan(EMBEDDINGS, ["product_id", "embedding"], of_model, version).to_batches()
-    _write_vectors(rows, ids[lowest], path)
-    return Catalogue(ids, shown, path)
-
-
-def _pictures(shas: pa.ChunkedArray) -> tuple[Ints, Ints]:
-    """Number pictures in the order of their lowest product; and the place of that product."""
-    codes = encode(shas).codes
-    _, first, picture = np.unique(codes, return_index=True, return_inverse=True)
+def catalogue_of(keys: pa.Table) -> Catalogue:
+    """The products of `read_keys`, and which of them share a picture."""
+    _, first, picture = np.unique(encode(keys[_SHA]).codes, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    return rank[picture], first[order]
+    return Catalogue(keys["product_id"].to_numpy(), rank[picture], first[order])
+
+
+def export_vectors(
+    store: TableReader, model_version: str, version: int, catalogue: Catalogue, path: Path
+) -> None:
+    """Write the vectors of one version of `embeddings`, float32 [n, d] of unit length, a row per
+    distinct picture, in bounded memory."""
+    ids = catalogue.ids[catalogue.lowest]
+    of_model = ds.field("model_version") == model_version
+    rows = store.scan(EMBEDDINGS, ["product_id", "embedding"], of_model, version).to_batches()
+    _write_vectors(rows, ids, path)
 
 
 def _write_vectors(rows: Iterator[pa.RecordBatch], ids: Ints, path: Path) -> None:
@@ -90,8 +85,7 @@ def _write_vectors(rows: Iterator[pa.RecordBatch], ids: Ints, path: Path) -> Non
             with path.open("rb+") as room:  # a full disk would else kill whoever writes to the map
                 os.posix_fallocate(room.fileno(), 0, path.stat().st_size)
         product_ids = batch["product_id"].to_numpy()
-        place = np.searchsorted(ids, product_ids).clip(max=len(ids) - 1)
-        own = ids[place] == product_ids
-        vectors[place[own]] = values[own]
+        own = are_among(product_ids, ids)
+        vectors[np.searchsorted(ids, product_ids[own])] = values[own]
     if vectors is None:
         np.save(path, np.empty((0, 1), np.float32))

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from fashionrec.neighbours.inverted import InvertedLists
 from fashionrec.neighbours.items import Items
-from fashionrec.neighbours.lists import Ints, Pairs, TopK
+from fashionrec.neighbours.lists import Ints, Pairs, TopK, stretches
 from fashionrec.neighbours.rules import Bools, Rule
 
 # Columns of more values would make more cells than a search of small cells is worth.
@@ -54,9 +54,7 @@ class Cell:
     def _of(self, positions: Ints) -> tuple[Ints, Ints]:
         """The products of the pictures at these positions, and how many each has."""
         lengths = self.starts[positions + 1] - self.starts[positions]
-        ends = np.cumsum(lengths)
-        within = np.arange(lengths.sum()) - np.repeat(ends - lengths, lengths)
-        return self.members[np.repeat(self.starts[positions], lengths) + within], lengths
+        return self.members[stretches(self.starts[positions], lengths)], lengths
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,11 @@ def pair_similarities(queries: Floats, rows: Ints, items: Floats, columns: Ints)
     threads = torch.get_num_threads()
     size = max(_SHARE, -(-len(rows) // threads))
     shares = [slice(i, min(i + size, len(rows))) for i in range(0, len(rows), size)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(score, shares))
+    if len(shares) > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(score, shares))
+    else:  # a thread takes longer to start than the few pairs of a small search
+        score(slice(0, len(rows)))
     return found
 
 

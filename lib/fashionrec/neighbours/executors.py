@@ -1,112 +1,144 @@
-"""Searches in executors: tiles of products against a memory map that is shipped once per node."""
+"""Searches in executors: tiles of products, against what each node has made ready."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache, partial
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from functools import cached_property, partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import torch
-from pyspark import Broadcast, SparkFiles
+from pyspark import SparkFiles
 from pyspark.sql import DataFrame, SparkSession
 
-from fashionrec.embed.devices import task_device
-from fashionrec.neighbours.catalogue import Catalogue
+from fashionrec.changes import CHANGE
 from fashionrec.neighbours.cells import Cells, cut
-from fashionrec.neighbours.inverted import InvertedLists
-from fashionrec.neighbours.items import Items
-from fashionrec.neighbours.lists import Ints
-from fashionrec.neighbours.plans import as_entries
-from fashionrec.neighbours.requests import Request
-from fashionrec.neighbours.ruled import search
-from fashionrec.neighbours.shared import shared_items
+from fashionrec.neighbours.lists import Floats, Ints, Pairs
+from fashionrec.neighbours.plans import ENTRY, as_entries, changed_entries
+from fashionrec.neighbours.prepared import Prepared, Summary, Wanted, prepare
+from fashionrec.neighbours.requests import Purpose
+from fashionrec.neighbours.ruled import Found, search
+from fashionrec.neighbours.rules import no_pairs
+from fashionrec.session import in_one_task
 
+# `purpose` is that of a request, or `change`: an entry by which a list now differs.
 FOUND = """list STRING, product_id BIGINT, rank INT, neighbour_id BIGINT, similarity FLOAT,
-    purpose STRING, proved BOOLEAN"""
+    purpose STRING, proved BOOLEAN, _change STRING"""
 
 # Partitions per core: few enough that each prepares its matrix seldom, enough to share the work.
 _PORTIONS = 4
 
 
-@dataclass(frozen=True)
-class _Task:
-    request: int
-    tile: Ints
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What executors need: one per search, and the same for all its tasks; `lists`: the inverted
-    lists that each request uses."""
-
-    catalogue: Catalogue
-    requests: list[Request]
-    lists: list[InvertedLists | None]
-    tasks: list[_Task]
-    threads: int
-
-
-def search_lists(
-    spark: SparkSession,
-    catalogue: Catalogue,
-    requests: list[Request],
-    tile: int,
-    lists: InvertedLists | None,
-) -> DataFrame:
-    """Search, in tiles of so many products: the lists of all requests, as FOUND says."""
-    spark.sparkContext.addFile(str(catalogue.vectors))  # once per node
-    used = [request.used(lists, catalogue.pictures) for request in requests]
-    tasks = [
-        _Task(i, part)
-        for i, request in enumerate(requests)
-        for part in request.tiles(used[i], catalogue.pictures, tile)
-    ]
+def search_lists(spark: SparkSession, wanted: Wanted) -> tuple[Summary, DataFrame]:
+    """Have a node made ready, then search: how much there is, and what is found, as FOUND says."""
+    told = in_one_task(spark, lambda: json.dumps(asdict(_Node.of(wanted).ready.summary)))
+    summary = Summary(**json.loads(told))
+    tasks = sum(summary.tiles) + (summary.anew is None)
+    portions = max(1, min(tasks, _PORTIONS * spark.sparkContext.defaultParallelism))
+    numbers = spark.range(0, tasks, 1, numPartitions=portions)
     threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
-    work = spark.sparkContext.broadcast(_Work(catalogue, requests, used, tasks, threads))
-    portions = max(1, min(len(tasks), _PORTIONS * spark.sparkContext.defaultParallelism))
-    numbers = spark.range(0, len(tasks), 1, numPartitions=portions)
-    return numbers.mapInArrow(partial(_run_tasks, shared=work), FOUND)
+    return summary, numbers.mapInArrow(partial(_run, wanted=wanted, threads=threads), FOUND)
 
 
-def _run_tasks(
-    batches: Iterable[pa.RecordBatch], shared: Broadcast[_Work]
+def _run(
+    batches: Iterable[pa.RecordBatch], wanted: Wanted, threads: int
 ) -> Iterator[pa.RecordBatch]:
-    work = shared.value
-    torch.set_num_threads(work.threads)
+    torch.set_num_threads(threads)
     for batch in batches:
         for number in batch["id"].to_pylist():
-            yield from _run(work, work.tasks[number]).to_batches()
+            for found in _Node.of(wanted).run(number):
+                yield from found.to_batches()
 
 
-def _run(work: _Work, task: _Task) -> pa.Table:
-    request, catalogue = work.requests[task.request], work.catalogue
-    items = _items(catalogue.vectors.name)
-    cells = _Prepared.cells(work, task.request, items)
-    rows, floors = request.rows[task.tile], request.floors[task.tile]
-    lists = work.lists[task.request]
-    found = search(request.rule, cells, catalogue.pictures, items, rows, floors, lists)
-    entries = request.label(as_entries(request.list, catalogue.ids, found.pairs))
-    proved = ~np.isin(found.pairs.rows, rows[found.unproved])
-    return entries.append_column("proved", pa.array(proved))
+class _Node:
+    """What a worker keeps from one task to the next: one search, and of it one request."""
 
+    _last: ClassVar["_Node | None"] = None
 
-class _Prepared:
-    """What a python worker keeps from one task to the next: the cells of one request."""
-
-    _of: tuple[str, int] | None = None
-    _cells: Cells | None = None
+    def __init__(self, wanted: Wanted) -> None:
+        self.name = wanted.name
+        self.ready = prepare(wanted, Path(SparkFiles.getRootDirectory()))
+        self._request: _Request | None = None
 
     @classmethod
-    def cells(cls, work: _Work, number: int, items: Items) -> Cells:
-        request, key = work.requests[number], (work.catalogue.vectors.name, number)
-        if cls._of != key or cls._cells is None:
-            cls._cells = None  # before the next is made: both would be in memory
-            cls._cells = cut(request.rule, work.catalogue.pictures, request.among, items)
-            cls._of = key
-        return cls._cells
+    def of(cls, wanted: Wanted) -> "_Node":
+        """Return what this worker has of a search."""
+        if cls._last is None or cls._last.name != wanted.name:
+            cls._last = None  # before the next is made: both would be in memory
+            cls._last = cls(wanted)
+        return cls._last
+
+    def run(self, number: int) -> Iterator[pa.Table]:
+        """Return what a task finds: that of a tile, or after the last tile, what is gone."""
+        counts = self.ready.summary.tiles
+        request = int(np.searchsorted(np.cumsum(counts), number, side="right"))
+        if request == len(counts):
+            return _gone(self.ready)
+        return self._at(request).run(number - sum(counts[:request]))
+
+    def _at(self, number: int) -> "_Request":
+        if self._request is None or self._request.number != number:
+            self._request = None  # likewise
+            self._request = _Request(self.ready, number)
+        return self._request
 
 
-@lru_cache(maxsize=1)  # a worker serves one search after another
-def _items(vectors: str) -> Items:
-    return shared_items(Path(SparkFiles.get(vectors)), task_device())
+def _gone(ready: Prepared) -> Iterator[pa.Table]:
+    """Return the entries of products that are gone, as changes."""
+    nobody = np.empty(0, np.int64)
+    for number in range(len(ready.names)):
+        part, entries = ready.part(number).of(nobody), ready.entries_gone(number)
+        yield _as_changes(changed_entries(part, ready.catalogue.ids, entries, {}))
+
+
+class _Request:
+    """A request that is searched tile by tile."""
+
+    def __init__(self, ready: Prepared, number: int) -> None:
+        self.number, self._ready = number, ready
+        self._tiles, self._asked = ready.tiles[number], ready.request(number)
+        self._part = ready.part(self._tiles.list)
+
+    def run(self, tile: int) -> Iterator[pa.Table]:
+        """Return the entries that are found, and those by which lists differ."""
+        place = slice(*self._tiles.starts[tile : tile + 2])
+        rows, floors = self._tiles.rows[place], self._tiles.floors[place]
+        found, purpose = self._search(rows, floors), self._asked.purpose
+        if purpose != "entering":
+            yield self._entries(rows, found)
+        if self._ready.summary.anew is None and purpose != "reference":
+            yield self._changes(np.sort(rows), {purpose: found.pairs})
+
+    def _search(self, rows: Ints, floors: Floats) -> Found:
+        if not len(self._asked.among):  # lists that lost a member, and that nothing can enter
+            return Found(no_pairs(), rows[:0])
+        pictures = self._ready.catalogue.pictures
+        lists = self._ready.inverted if self._tiles.inverted else None
+        rule, items = self._asked.rule, self._ready.items
+        return search(rule, self._cells, pictures, items, rows, floors, lists)
+
+    @cached_property
+    def _cells(self) -> Cells:
+        asked = self._asked
+        return cut(asked.rule, self._ready.catalogue.pictures, asked.among, self._ready.items)
+
+    def _entries(self, rows: Ints, found: Found) -> pa.Table:
+        asked, ids = self._asked, self._ready.catalogue.ids
+        entries = asked.label(as_entries(asked.list, ids, found.pairs))
+        proved = pa.array(~np.isin(found.pairs.rows, rows[found.unproved]))
+        nothing = pa.nulls(len(entries), pa.string())
+        return entries.append_column("proved", proved).append_column(CHANGE, nothing)
+
+    def _changes(self, rows: Ints, found: Mapping[Purpose, Pairs]) -> pa.Table:
+        entries = self._ready.entries_of(self._tiles.list, rows)
+        ids = self._ready.catalogue.ids
+        return _as_changes(changed_entries(self._part.of(rows), ids, entries, found))
+
+
+def _as_changes(entries: pa.Table) -> pa.Table:
+    count = len(entries)
+    purpose, nothing = pa.array(["change"] * count, pa.string()), pa.nulls(count, pa.bool_())
+    columns = entries.select(ENTRY).append_column("purpose", purpose)
+    return columns.append_column("proved", nothing).append_column(CHANGE, entries[CHANGE])

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fashionrec.neighbours.items import no_floors
-from fashionrec.neighbours.lists import Floats, Ints, Pairs
+from fashionrec.neighbours.lists import Floats, Ints, Pairs, alike, are_among
 from fashionrec.neighbours.rules import Bools, Rule, joined, last_members, no_pairs
 
 
@@ -24,8 +24,8 @@ class Plan:
     """What to do for a list; products are places in the new catalogue.
 
     kept: what holds of the old lists; search: products to search for among all; lost: others whose
-    lists lost a member; entered: products whose lists only `fresh` ones can enter, at `floors` or
-    above, float32 [entered].
+    lists lost a member; entered: products, those that lost one among them, whose lists only `fresh`
+    ones can enter, at `floors` or above, float32 [entered].
     """
 
     kept: Pairs
@@ -34,6 +34,18 @@ class Plan:
     entered: Ints
     floors: Floats
     fresh: Ints
+
+    def of(self, rows: Ints) -> "Plan":
+        """What of it is to be done for some products, ascending."""
+        entered = alike(self.entered, rows)
+        return Plan(
+            self.kept.take(alike(self.kept.rows, rows)),
+            rows[are_among(rows, self.search)],
+            rows[are_among(rows, self.lost)],
+            self.entered[entered],
+            self.floors[entered],
+            self.fresh,
+        )
 
 
 def whole(count: int) -> Plan:
@@ -63,9 +75,9 @@ def plan(rule: Rule, ids: Ints, fresh: Bools, old: Pairs) -> Plan:
     again = fresh | _is_used_up(rule, before, after)
     kept = Pairs(row, column, old.scores).take(stays & member)
     kept = kept.take(~again[kept.rows])
-    entered = np.flatnonzero(~again) if fresh.any() else np.empty(0, np.int64)
-    floors = last_members(kept, rule, len(ids))[0][entered]
     lost = np.flatnonzero((after < before) & ~again)
+    entered = np.flatnonzero(~again) if fresh.any() else lost
+    floors = last_members(kept, rule, len(ids))[0][entered]
     return Plan(kept, np.flatnonzero(again), lost, entered, floors, np.flatnonzero(fresh))
 
 
@@ -79,9 +91,11 @@ def _is_used_up(rule: Rule, before: Ints, after: Ints) -> Bools:
 
 def merge(rule: Rule, plan: Plan, searched: Pairs, entering: Pairs) -> Pairs:
     """The lists that may have changed: searched for, entered, or without members they had."""
-    count = int(max(plan.kept.rows.max(initial=-1), entering.rows.max(initial=-1))) + 1
-    scores, columns = last_members(plan.kept, rule, count)
-    last, column = scores[entering.rows], columns[entering.rows]
+    rows = np.unique(np.append(plan.kept.rows, entering.rows))
+    kept = Pairs(np.searchsorted(rows, plan.kept.rows), plan.kept.columns, plan.kept.scores)
+    scores, columns = last_members(kept, rule, len(rows))
+    place = np.searchsorted(rows, entering.rows)
+    last, column = scores[place], columns[place]
     tied = (entering.scores == last) & (entering.columns < column)
     entering = entering.take((entering.scores > last) | tied)
     touched = np.isin(plan.kept.rows, np.append(entering.rows, plan.lost))

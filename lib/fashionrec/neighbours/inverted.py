@@ -47,7 +47,7 @@ class InvertedLists:
 
 def train_lists(vectors: Floats, probes: int, few: int) -> InvertedLists:
     """Cut unit vectors [m, d] into some sqrt(m) lists, which makes the search of a list's products
-    in one of the others a square tile."""
+    in one of the others a square tile; by as many threads as faiss has been given."""
     count, length = isqrt(len(vectors)), vectors.shape[1]
     centroids = faiss.IndexFlatIP(length)
     index = faiss.IndexIVFFlat(centroids, length, count, faiss.METRIC_INNER_PRODUCT)

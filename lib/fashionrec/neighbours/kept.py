@@ -4,26 +4,55 @@ The reserve saves time and nothing else. Where it was not left by the same chang
 as when a run was killed between their commits, lists go on without it.
 """
 
+from dataclasses import dataclass
+
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fashionrec.changes import CHANGE, Written
-from fashionrec.neighbours.plans import ENTRY, applied, differences
+from fashionrec.changes import CHANGE, Written, count_changes
+from fashionrec.neighbours.plans import ENTRY
 from fashionrec.neighbours.state import State
+from fashionrec.read import TableReader
 from fashionrec.store import Store
 from fashionrec.tables import NEIGHBOURS, RESERVES, Table
 
-_KINDS = ("insert", "update", "delete")  # in the order of Written
+_ORDER = [("product_id", "ascending"), ("rank", "ascending")]
 
 
-def read_lists(store: Store) -> pa.Table:
-    """Return the entries of all lists, with their reserve."""
-    entries = store.scan(NEIGHBOURS, ENTRY).to_table()
-    if store.state(RESERVES) != store.state(NEIGHBOURS):
-        return entries
-    return pa.concat_tables([entries, store.scan(RESERVES, ENTRY).to_table()])
+@dataclass(frozen=True)
+class Kept:
+    """Versions of `neighbours` and of `reserves`, None where that does not go with it."""
+
+    neighbours: int
+    reserves: int | None
+
+    @property
+    def tables(self) -> list[tuple[Table, int]]:
+        """The tables that lists are read from, with their versions."""
+        first = (NEIGHBOURS, self.neighbours)
+        return [first] if self.reserves is None else [first, (RESERVES, self.reserves)]
+
+
+def kept_lists(store: TableReader) -> Kept:
+    """Return where the lists are that there are now."""
+    belongs = store.state(RESERVES) == store.state(NEIGHBOURS)
+    return Kept(store.version(NEIGHBOURS), store.version(RESERVES) if belongs else None)
+
+
+def read_list(store: TableReader, kept: Kept, name: str) -> pa.Table:
+    """Return the entries of a list with its reserve, by product, best first, in one chunk."""
+    wanted, columns = ds.field("list") == name, ENTRY[1:]
+    parts = [store.scan(table, columns, wanted, at).to_table() for table, at in kept.tables]
+    return pa.concat_tables(parts).sort_by(_ORDER).combine_chunks()
+
+
+def read_sample(store: Store, kept: Kept, sample: DataFrame) -> pa.Table:
+    """Return the entries of the lists of a sample, rows of list and product_id."""
+    first, *rest = (store.read(table, at).select(*ENTRY) for table, at in kept.tables)
+    entries = first.unionByName(rest[0]) if rest else first
+    return entries.join(sample, ["list", "product_id"], "left_semi").toArrow()
 
 
 def write_lists(store: Store, lists: DataFrame, k: int, state: State) -> Written:
@@ -35,26 +64,24 @@ def write_lists(store: Store, lists: DataFrame, k: int, state: State) -> Written
     return written
 
 
-def write_changes(
-    store: Store, entries: pa.Table, changes: pa.Table, k: int, state: State
-) -> Written:
-    """Write the entries by which lists differ from `entries`, which were read here; they are few,
-    so that the driver can tell. Return what changed of those published."""
-    written = _apply(store, NEIGHBOURS, changes.filter(pc.field("rank") <= k), state)
-    before = store.scan(RESERVES, ENTRY).to_table()
-    after = applied(entries, changes).filter(pc.field("rank") > k)
-    _apply(store, RESERVES, differences(before, after), state)
+def write_changes(store: Store, kept: Kept, changes: DataFrame, k: int, state: State) -> Written:
+    """Write the entries by which lists differ from those `kept`; return what changed of those
+    published."""
+    rows = changes.withColumn("model_version", F.lit(state["model_version"]))
+    written = _apply(store, NEIGHBOURS, rows.where(F.col("rank") <= k), state)
+    beyond = rows.where(F.col("rank") > k)
+    if kept.reserves is None:  # all of the reserve is new
+        there = beyond.where(F.col(CHANGE) != "delete").select(*RESERVES.names)
+        store.sync(RESERVES, there, state=state)
+    else:
+        _apply(store, RESERVES, beyond, state)
     return written
 
 
-def _apply(store: Store, table: Table, changes: pa.Table, state: State) -> Written:
-    counts = {kind: pc.sum(pc.equal(changes[CHANGE], kind)).as_py() or 0 for kind in _KINDS}
-    written = Written(*counts.values())
+def _apply(store: Store, table: Table, changes: DataFrame, state: State) -> Written:
+    written = count_changes(changes)
     if written.total:
-        rows = store.spark.createDataFrame(changes).withColumn(
-            "model_version", F.lit(state["model_version"])
-        )
-        store.apply(table, rows.select(CHANGE, *table.names), written, state)
+        store.apply(table, changes.select(CHANGE, *table.names), written, state)
     else:
         store.mark(table, state)
     return written

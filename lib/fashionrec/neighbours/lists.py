@@ -65,6 +65,28 @@ def ranked(rows: Ints, ids: Ints, scores: Floats) -> tuple[Ints, Ints]:
     return order, np.arange(len(rows)) - np.searchsorted(ordered, ordered)
 
 
+def stretches(starts: Ints, lengths: Ints) -> Ints:
+    """The places from each start on, so many of each."""
+    ends = np.cumsum(lengths)
+    places: Ints = np.arange(lengths.sum()) + np.repeat(starts - (ends - lengths), lengths)
+    return places
+
+
+def alike(ordered: Ints, wanted: Ints) -> Ints:
+    """The places in ascending values of those that are wanted, which ascend too."""
+    first, last = (np.searchsorted(ordered, wanted, side) for side in ("left", "right"))
+    return stretches(first, last - first)
+
+
+def are_among(values: Ints, ordered: Ints) -> NDArray[np.bool_]:
+    """Which values are among others, which ascend and may be many more, bool [values]."""
+    if not len(ordered):
+        return np.zeros(len(values), np.bool_)
+    places = np.searchsorted(ordered, values).clip(max=len(ordered) - 1)
+    found: NDArray[np.bool_] = ordered[places] == values
+    return found
+
+
 def empty_lists(count: int, k: int) -> TopK:
     """Lists without a neighbour, not certified."""
     ids = np.full((count, k), -1, np.int64)

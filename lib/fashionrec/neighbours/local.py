@@ -7,11 +7,11 @@ import pyarrow as pa
 from fashionrec.neighbours.cells import cut
 from fashionrec.neighbours.inverted import InvertedLists
 from fashionrec.neighbours.items import Items
-from fashionrec.neighbours.lists import Ints
+from fashionrec.neighbours.lists import Ints, Pairs, ranked
 from fashionrec.neighbours.plans import as_entries
 from fashionrec.neighbours.requests import Request
 from fashionrec.neighbours.ruled import search
-from fashionrec.neighbours.rules import no_pairs
+from fashionrec.neighbours.rules import joined, no_pairs
 
 
 def search_here(
@@ -28,10 +28,19 @@ def search_here(
     """
     found = [as_entries("", ids, no_pairs()).append_column("purpose", pa.array([], pa.string()))]
     for request in requests:
-        cells = cut(request.rule, pictures, request.among, items)
-        used = request.used(lists, pictures)
-        for part in request.tiles(used, pictures, tile):
-            rows, floors = request.rows[part], request.floors[part]
-            pairs = search(request.rule, cells, pictures, items, rows, floors, used).pairs
-            found.append(request.label(as_entries(request.list, ids, pairs)))
+        pairs = pairs_here(request, pictures, items, tile, lists)
+        found.append(request.label(as_entries(request.list, ids, pairs)))
     return pa.concat_tables(found)
+
+
+def pairs_here(
+    request: Request, pictures: Ints, items: Items, tile: int, lists: InvertedLists | None = None
+) -> Pairs:
+    """What a request finds, as pairs of products, by row, best first."""
+    cells = cut(request.rule, pictures, request.among, items)
+    used = request.used(lists, pictures)
+    tiles = request.tiles(used, pictures, tile)
+    rows = ((request.rows[part], request.floors[part]) for part in tiles)
+    found = [search(request.rule, cells, pictures, items, *part, used).pairs for part in rows]
+    pairs = joined(found)
+    return pairs.take(ranked(pairs.rows, pairs.columns, pairs.scores)[0])

@@ -2,39 +2,36 @@
 
 What changed since the lists were made is found by comparing keys with the versions of `embeddings`
 and `products` that they were made from, and only lists that a change can reach are searched. The
-result is the same as if all were.
+result is the same as if all were. All of it happens where tasks run: the driver hears counts.
 """
 
-import atexit
 import logging
-from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
+from uuid import uuid4
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
-from fashionrec.changes import Written
-from fashionrec.neighbours.catalogue import export_catalogue
-from fashionrec.neighbours.executors import FOUND, search_lists
-from fashionrec.neighbours.inverted import train_lists
-from fashionrec.neighbours.kept import read_lists, write_changes, write_lists
-from fashionrec.neighbours.plans import (
-    ListPlan,
-    applied,
-    changed_entries,
-    plan_lists,
+from fashionrec.changes import CHANGE, Written
+from fashionrec.neighbours.executors import search_lists
+from fashionrec.neighbours.kept import (
+    kept_lists,
+    read_sample,
+    write_changes,
+    write_lists,
 )
-from fashionrec.neighbours.recall import measure_recall, references, require_recall
-from fashionrec.neighbours.state import State, is_large, read_before, read_products, state_of
+from fashionrec.neighbours.plans import ENTRY, applied
+from fashionrec.neighbours.prepared import Summary, Wanted
+from fashionrec.neighbours.recall import measure_recall, require_recall
+from fashionrec.neighbours.searchable import FOLDER
+from fashionrec.neighbours.state import State, state_of
+from fashionrec.paths import at, remove_folder
 from fashionrec.runs import Run
 from fashionrec.settings import NeighbourSettings
 from fashionrec.store import Store
 from fashionrec.tables import NEIGHBOURS
 
 log = logging.getLogger(__name__)
+
+_MEMBER = ["list", "product_id"]
 
 
 def neighbours(store: Store, model_version: str, settings: NeighbourSettings, run: Run) -> None:
@@ -44,89 +41,68 @@ def neighbours(store: Store, model_version: str, settings: NeighbourSettings, ru
         log.info("neighbours: embeddings and products are unchanged")
         run.count("neighbours", lists_searched=0, rows_changed=0)
         return
-    keys = read_products(store, state, settings)
-    before = read_before(store, last, state, keys, settings)
-    entries = read_lists(store)
-    plans = plan_lists(settings, keys, before, entries)
-    found = _search(store, state, keys, plans, settings).persist()
-    if before is None:
-        lists = found.where("purpose = 'list'")
-        _check_recall(run, settings, found, lists)
-        written = write_lists(store, lists, settings.k, state)
+    wanted = _wanted(store, state, last, settings)
+    try:
+        _search(store, wanted, run)
+    finally:
+        if at(wanted.inverted).is_dir():
+            remove_folder(at(wanted.inverted))
+
+
+def _wanted(store: Store, state: State, last: State, settings: NeighbourSettings) -> Wanted:
+    name, cores = uuid4().hex, store.spark.sparkContext.defaultParallelism
+    return Wanted(
+        warehouse=store.warehouse,
+        state=state,
+        last=last,
+        kept=kept_lists(store),
+        settings=settings,
+        inverted=f"{store.warehouse}/{FOLDER}/.{name}",
+        name=name,
+        cores=int(store.spark.conf.get("spark.executor.cores", str(cores)) or cores),
+    )
+
+
+def _search(store: Store, wanted: Wanted, run: Run) -> None:
+    summary, found = search_lists(store.spark, wanted)
+    if summary.anew is not None:
+        log.info("neighbours: makes all lists anew: %s", summary.anew)
+    found = found.persist()
+    lists = found.where("purpose = 'list'")
+    changes = found.where("purpose = 'change'").select(*ENTRY, CHANGE)
+    if summary.pictures > wanted.settings.exact_up_to:
+        _check_recall(store, wanted, summary, found, run)
+    k, state = wanted.settings.k, wanted.state
+    if summary.anew is None:
+        written = write_changes(store, wanted.kept, changes, k, state)
     else:
-        changes = _changes(plans, keys, entries, found)
-        _check_recall(run, settings, found, applied(entries, changes))
-        written = write_changes(store, entries, changes, settings.k, state)
-    _count(run, plans, keys, found, written, rebuilt=before is None)
+        written = write_lists(store, lists, k, state)
+    _count(run, summary, lists, written)
     found.unpersist()
 
 
-def _search(
-    store: Store,
-    state: State,
-    keys: pa.Table,
-    plans: list[ListPlan],
-    settings: NeighbourSettings,
-) -> DataFrame:
-    requests = [request for part in plans for request in part.requests(len(keys))]
-    large = is_large(keys, settings)
-    if not requests and not large:
-        return store.spark.createDataFrame([], FOUND)
-    catalogue = export_catalogue(
-        store, state["model_version"], state["embeddings"], keys, _shipping_folder()
-    )
-    lists = None
-    if large:  # measured even where nothing is searched
-        vectors = np.load(catalogue.vectors, mmap_mode="r")
-        lists = train_lists(vectors, settings.probes, settings.exact_up_to)
-        requests += references(plans, lists, catalogue.pictures, seed=state["embeddings"])
-    return search_lists(store.spark, catalogue, requests, settings.tile, lists)
-
-
-def _shipping_folder() -> Path:
-    """Return a new folder that lives as long as the session: executors may join at any time."""
-    folder = Path(mkdtemp(prefix="fashionrec-"))
-    atexit.register(rmtree, folder, ignore_errors=True)
-    return folder
-
-
 def _check_recall(
-    run: Run, settings: NeighbourSettings, found: DataFrame, lists: DataFrame | pa.Table
+    store: Store, wanted: Wanted, summary: Summary, found: DataFrame, run: Run
 ) -> None:
-    """Record the recall of the lists, and refuse it where it is too low."""
-    wanted = found.where("purpose = 'reference'")
-    reference = wanted.toArrow()
-    if isinstance(lists, DataFrame):  # of which the sample's are few
-        lists = lists.join(wanted, ["list", "product_id"], "left_semi").toArrow()
-    recall = measure_recall(lists, reference, settings.k)
-    for name, (members, expected) in recall.items():
-        run.count(f"neighbours.{name}", sampled=expected, recalled=members)
-    require_recall(recall, settings)
+    """Record the recall of a sample's lists, and refuse them where it is too low."""
+    expected = found.where("purpose = 'reference'")
+    sampled = found.join(expected.select(*_MEMBER), _MEMBER, "left_semi")
+    lists = sampled.where("purpose = 'list'").select(*ENTRY).toArrow()
+    if summary.anew is None:
+        changes = sampled.where("purpose = 'change'").select(*ENTRY, CHANGE).toArrow()
+        lists = applied(read_sample(store, wanted.kept, expected.select(*_MEMBER)), changes)
+    recall = measure_recall(lists, expected.toArrow(), wanted.settings.k)
+    for name, (members, count) in recall.items():
+        run.count(f"neighbours.{name}", sampled=count, recalled=members)
+    require_recall(recall, wanted.settings)
 
 
-def _changes(
-    plans: list[ListPlan], keys: pa.Table, entries: pa.Table, found: DataFrame
-) -> pa.Table:
-    """Return the entries by which the lists now differ."""
-    searched = found.where("purpose <> 'reference'").drop("proved").toArrow()
-    return changed_entries(plans, keys["product_id"].to_numpy(), entries, searched)
-
-
-def _count(
-    run: Run,
-    plans: list[ListPlan],
-    keys: pa.Table,
-    found: DataFrame,
-    written: Written,
-    *,
-    rebuilt: bool,
-) -> None:
-    searched = found.where("purpose = 'list' AND rank = 1")
+def _count(run: Run, summary: Summary, lists: DataFrame, written: Written) -> None:
     run.count(
         "neighbours",
-        rebuilt=int(rebuilt),
-        lists_searched=sum(len(part.plan.search) for part in plans),
-        distinct_pictures=len(pc.unique(keys["image_sha256"])),
-        proved_at_once=searched.where("proved").count(),
+        rebuilt=int(summary.anew is not None),
+        lists_searched=summary.searched,
+        distinct_pictures=summary.pictures,
+        proved_at_once=lists.where("rank = 1 AND proved").count(),
         rows_changed=written.total,
     )

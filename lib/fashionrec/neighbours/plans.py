@@ -1,7 +1,7 @@
 """From keys and columns of products, now and before, to what must be done for each list."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from fashionrec.neighbours.incremental import Plan, fresh_products, merge, plan, whole
 from fashionrec.neighbours.items import no_floors
-from fashionrec.neighbours.lists import Ints, Pairs, ranked
-from fashionrec.neighbours.requests import Request
-from fashionrec.neighbours.rules import Rule, columns_of, compile_rule, encode
+from fashionrec.neighbours.lists import Ints, Pairs, are_among, ranked
+from fashionrec.neighbours.requests import Purpose, Request
+from fashionrec.neighbours.rules import Rule, columns_of, compile_rule, encode, no_pairs
 from fashionrec.settings import ListSettings, NeighbourSettings
 
 # The columns of `neighbours` that lists differ by.
@@ -28,6 +28,10 @@ class ListPlan:
     rule: Rule
     plan: Plan
 
+    def of(self, rows: Ints) -> "ListPlan":
+        """What of it is to be done for some products, ascending."""
+        return replace(self, plan=self.plan.of(rows))
+
     def requests(self, count: int) -> list[Request]:
         """The searches that it takes among `count` products; none where nothing is to be found."""
         todo = self.plan
@@ -39,6 +43,15 @@ class ListPlan:
         """The search for the lists of `rows` among all of `count` products."""
         floors = no_floors(len(rows))
         return Request(self.name, self.rule, rows, np.arange(count), floors, "list")
+
+
+@dataclass(frozen=True)
+class Before:
+    """The keys that the lists were made from which there are; and the entries of each by its name,
+    by product, best first."""
+
+    keys: pa.Table
+    entries: Callable[[str], pa.Table]
 
 
 def enabled_lists(settings: NeighbourSettings) -> dict[str, ListSettings]:
@@ -53,59 +66,47 @@ def columns_needed(settings: NeighbourSettings) -> list[str]:
 
 
 def plan_lists(
-    settings: NeighbourSettings, keys: pa.Table, before: pa.Table | None, entries: pa.Table
-) -> list[ListPlan]:
-    """What to do for each list that is kept.
+    settings: NeighbourSettings, keys: pa.Table, before: Before | None = None
+) -> Iterator[ListPlan]:
+    """What to do for each list that is kept; without what was before, all are made anew.
 
-    keys: product_id, image_sha256 and columns of the products, by product_id; before: those that
-    the lists `entries` were made from, None to make all anew.
+    keys: product_id, image_sha256 and columns of the products, by product_id.
     """
-    everything = pa.concat_tables([keys, keys[:0] if before is None else before])
+    everything = pa.concat_tables([keys, keys[:0] if before is None else before.keys])
     names = (name for name in keys.column_names if name != "product_id")
     columns = {name: encode(everything[name]) for name in names}
     ids = everything["product_id"].to_numpy()
     pictures = columns["image_sha256"].codes
-    plans, new = [], len(keys)
+    new = len(keys)
     for name, rules in enabled_lists(settings).items():
         both = compile_rule(rules, settings.k, columns, len(ids), settings.reserve)
         rule = both.of_first(new)
         if before is None:
-            plans.append(ListPlan(name, rule, whole(new)))
+            yield ListPlan(name, rule, whole(new))
             continue
         signs = np.column_stack([pictures, both.signature()])
         fresh = fresh_products(ids[:new], signs[:new], ids[new:], signs[new:])
-        old = pairs_of(entries.filter(pc.field("list") == name))
-        plans.append(ListPlan(name, rule, plan(rule, ids[:new], fresh, old)))
-    return plans
+        yield ListPlan(name, rule, plan(rule, ids[:new], fresh, pairs_of(before.entries(name))))
 
 
 def pairs_of(entries: pa.Table) -> Pairs:
-    """Entries of one list as pairs of ids, by product, best first."""
-    entries = entries.sort_by([("product_id", "ascending"), ("rank", "ascending")])
+    """Entries of one list, by product, best first, as pairs of ids."""
     names = ("product_id", "neighbour_id", "similarity")
     return Pairs(*(entries[name].to_numpy() for name in names))
 
 
 def changed_entries(
-    plans: list[ListPlan], ids: Ints, entries: pa.Table, found: pa.Table
+    part: ListPlan, ids: Ints, entries: pa.Table, found: Mapping[Purpose, Pairs]
 ) -> pa.Table:
-    """The entries by which lists now differ from `entries`, with a column `_change`.
+    """The entries by which a list, or the products of a part of its plan, now differs from
+    `entries`, with a column `_change`.
 
-    found: what was searched for, as entries with a column `purpose`.
+    found: pairs of places among `ids`, as was searched for.
     """
-    new = pa.concat_tables([_merged(part, ids, found) for part in plans])
-    touched = pa.concat_tables([_touched(part, ids, entries, new) for part in plans])
-    return differences(touched, new)
-
-
-def _merged(part: ListPlan, ids: Ints, found: pa.Table) -> pa.Table:
-    mine = found.filter(pc.field("list") == part.name)
-    searched, entering = (
-        _places(ids, pairs_of(mine.filter(pc.field("purpose") == purpose)))
-        for purpose in ("list", "entering")
-    )
+    searched, entering = (found.get(purpose, no_pairs()) for purpose in ("list", "entering"))
     pairs = merge(part.rule, part.plan, searched, entering)
-    return as_entries(part.name, ids, pairs)
+    touched = _touched(part.plan, ids, entries, np.unique(pairs.rows))
+    return differences(touched, as_entries(part.name, ids, pairs))
 
 
 def applied(entries: pa.Table, changes: pa.Table) -> pa.Table:
@@ -127,16 +128,13 @@ def as_entries(name: str, ids: Ints, pairs: Pairs) -> pa.Table:
     return pa.table(columns)
 
 
-def _touched(part: ListPlan, ids: Ints, entries: pa.Table, new: pa.Table) -> pa.Table:
-    """The old entries of products that are gone, were searched for, lost members, or have new
-    entries."""
-    mine = entries.filter(pc.field("list") == part.name).select(ENTRY)
-    products = mine["product_id"].to_numpy()
-    mine_new = new.filter(pc.field("list") == part.name)["product_id"].to_numpy()
-    gone = ~np.isin(products, ids)
-    again = np.concatenate([part.plan.search, part.plan.lost])
-    redone = np.isin(products, np.append(ids[again], mine_new))
-    return mine.filter(pa.array(gone | redone))
+def _touched(plan: Plan, ids: Ints, entries: pa.Table, listed: Ints) -> pa.Table:
+    """The old entries of products that are gone, were searched for, lost members, or are `listed`
+    anew."""
+    products = entries["product_id"].to_numpy()
+    redone = np.unique(np.concatenate([plan.search, plan.lost, listed]))
+    kept = are_among(products, ids) & ~are_among(products, ids[redone])
+    return entries.filter(pa.array(~kept))
 
 
 def differences(old: pa.Table, new: pa.Table) -> pa.Table:
@@ -152,8 +150,3 @@ def differences(old: pa.Table, new: pa.Table) -> pa.Table:
     kind = pc.if_else(was, pc.if_else(is_, "update", "delete"), "insert")
     differs = pc.invert(pc.fill_null(same, False))
     return both.append_column(_CHANGE, kind).filter(differs).select([*ENTRY, _CHANGE])
-
-
-def _places(ids: Ints, pairs: Pairs) -> Pairs:
-    rows, columns = np.searchsorted(ids, pairs.rows), np.searchsorted(ids, pairs.columns)
-    return Pairs(rows, columns, pairs.scores)

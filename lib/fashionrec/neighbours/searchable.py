@@ -1,13 +1,12 @@
 """A warehouse's embeddings as files that a search maps into memory: `publish` writes them."""
 
-import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from shutil import copyfileobj, rmtree
+from shutil import rmtree
 from tempfile import TemporaryDirectory, mkdtemp
 
 import numpy as np
@@ -15,16 +14,14 @@ import pyarrow.dataset as ds
 import torch
 from numpy.typing import NDArray
 
-from fashionrec.neighbours.catalogue import export_catalogue
+from fashionrec.neighbours.catalogue import catalogue_of, export_vectors
 from fashionrec.neighbours.items import Items
 from fashionrec.neighbours.lists import Floats, Ints
 from fashionrec.neighbours.shared import shared_items
 from fashionrec.neighbours.topk import top_k
-from fashionrec.paths import at, is_remote, open_file, remove_folder
+from fashionrec.paths import at, copy_files, is_remote, remove_folder
 from fashionrec.read import TableReader
 from fashionrec.tables import EMBEDDINGS
-
-log = logging.getLogger(__name__)
 
 FOLDER = "_search"
 _VECTORS, _PRODUCTS, _PICTURES = "vectors.npy", "products.npy", "pictures.npy"
@@ -127,9 +124,7 @@ def _fetched(folder: Path) -> Path:
     if not copy.is_dir():
         above.mkdir(parents=True, exist_ok=True)
         part = Path(mkdtemp(dir=above, prefix="."))
-        for file in folder.iterdir():
-            with open_file(file) as content, (part / file.name).open("wb") as target:
-                copyfileobj(content, target)
+        copy_files(folder.iterdir(), part)
         with suppress(OSError):  # another process was faster
             part.rename(copy)
         for other in _folders(above):
@@ -138,13 +133,18 @@ def _fetched(folder: Path) -> Path:
     return copy
 
 
-def write_searchable(store: TableReader, model_version: str) -> None:
+def is_searchable(store: TableReader, model_version: str) -> bool:
+    """Say whether the files of a model version's embeddings as they are now are there."""
+    return (_folder(store, model_version, store.version(EMBEDDINGS)) / _MODEL).is_file()
+
+
+def write_searchable(store: TableReader, model_version: str) -> str:
     """Write a model version's embeddings, whole or not at all, where they differ from those that
-    are there; then remove earlier ones. Whoever has these mapped keeps them.
+    are there; then remove earlier ones. Whoever has these mapped keeps them. Return where they are.
     """
     version = store.version(EMBEDDINGS)
-    above = at(store.warehouse) / FOLDER
-    wanted = above / f"{model_version}-{store.identity(EMBEDDINGS)}-{version}"
+    wanted = _folder(store, model_version, version)
+    above = wanted.parent
     if not (wanted / _MODEL).is_file():
         if is_remote(above):
             with TemporaryDirectory(prefix="fashionrec-") as folder:
@@ -156,25 +156,28 @@ def write_searchable(store: TableReader, model_version: str) -> None:
             part.mkdir(parents=True)
             _write(store, model_version, version, part)
             os.replace(part, wanted)
-        log.info("publish: wrote %s for searches by picture", wanted)
     for other in above.iterdir():
         if other.name != wanted.name:
             remove_folder(other)
+    return str(wanted)
+
+
+def _folder(store: TableReader, model_version: str, version: int) -> Path:
+    made_of = f"{model_version}-{store.identity(EMBEDDINGS)}-{version}"
+    return at(store.warehouse) / FOLDER / made_of
 
 
 def _upload(folder: Path, target: Path) -> None:
     """Copy files to an object store, last the one by which a folder is known to be whole."""
-    for file in sorted(folder.iterdir(), key=lambda file: file.name == _MODEL):
-        with file.open("rb") as content, (target / file.name).open("wb") as copy:
-            copyfileobj(content, copy)
+    copy_files(sorted(folder.iterdir(), key=lambda file: file.name == _MODEL), target)
 
 
 def _write(store: TableReader, model_version: str, version: int, folder: Path) -> None:
     of_model = ds.field("model_version") == model_version
     keys = store.scan(EMBEDDINGS, ["product_id", "image_sha256"], of_model, version).to_table()
-    keys = keys.sort_by("product_id")
-    catalogue = export_catalogue(store, model_version, version, keys, folder)
-    lay_out(folder, model_version, catalogue.vectors, catalogue.ids, catalogue.pictures)
+    catalogue = catalogue_of(keys.sort_by("product_id"))
+    export_vectors(store, model_version, version, catalogue, folder / _VECTORS)
+    lay_out(folder, model_version, folder / _VECTORS, catalogue.ids, catalogue.pictures)
 
 
 def lay_out(folder: Path, model_version: str, vectors: Path, ids: Ints, pictures: Ints) -> None:

@@ -1,6 +1,5 @@
 """What lists are made from, and whether those that are there can be continued from."""
 
-import logging
 from typing import Any
 
 import pyarrow as pa
@@ -11,8 +10,6 @@ from fashionrec.neighbours.plans import columns_needed, enabled_lists
 from fashionrec.read import TableReader
 from fashionrec.settings import NeighbourSettings
 from fashionrec.tables import EMBEDDINGS, PRODUCTS
-
-log = logging.getLogger(__name__)
 
 State = dict[str, Any]
 
@@ -33,17 +30,14 @@ def state_of(store: TableReader, model_version: str, settings: NeighbourSettings
 
 def read_before(
     store: TableReader, last: State, state: State, keys: pa.Table, settings: NeighbourSettings
-) -> pa.Table | None:
-    """Return the keys that the lists were made from; None where all must be made anew."""
+) -> tuple[pa.Table | None, str | None]:
+    """Return the keys that the lists were made from; None, and why, where all must be made anew."""
     before = None if _differs(last, state) else read_products(store, last, settings)
     if before is None:
-        reason = why_anew(store, last, state)
-    elif is_large(before, settings) and not is_large(keys, settings):
-        reason = "the catalogue is small enough for exact lists again"
-    else:
-        return before
-    log.info("neighbours: makes all lists anew: %s", reason)
-    return None
+        return None, why_anew(store, last, state)
+    if is_large(before, settings) and not is_large(keys, settings):
+        return None, "the catalogue is small enough for exact lists again"
+    return before, None
 
 
 def is_large(keys: pa.Table, settings: NeighbourSettings) -> bool:
@@ -62,7 +56,7 @@ def why_anew(reader: TableReader, last: State, state: State) -> str | None:
     if reason := _differs(last, state):
         return reason
     for table in (EMBEDDINGS, PRODUCTS):
-        if reader.read_version(table, ["product_id"], last[table.name]) is None:
+        if not reader.can_read(table, last[table.name]):
             return f"version {last[table.name]} of {table.name} can no longer be read"
     return None
 
