@@ -57,9 +57,18 @@ def interrupted(store: Store, other: Callable[[str], None]) -> DataFrame:
     return rows.mapInPandas(between, SCHEMA)
 
 
-def merge(store: Store, rows: DataFrame) -> None:
-    changes = rows.selectExpr("*", "'update' AS _change")
-    store._merge(REJECTS, changes, {"seen": 1})
+Change = Callable[[Store, DataFrame], None]
+
+
+@pytest.fixture(params=[Store._merge, Store._write_anew])
+def update(request: pytest.FixtureRequest) -> Change:
+    """Both ways to write a change."""
+
+    def updated(store: Store, rows: DataFrame) -> None:
+        changes = rows.selectExpr("*", "'update' AS _change")
+        request.param(store, REJECTS, changes, {"seen": 1})
+
+    return updated
 
 
 def content(store: Store) -> dict[str, str]:
@@ -68,19 +77,21 @@ def content(store: Store) -> dict[str, str]:
 
 
 def test_a_write_is_made_again_after_anothers_upkeep(
-    two_files: Store, caplog: pytest.LogCaptureFixture
+    two_files: Store, update: Change, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("WARNING", logger="fashionrec"):
-        merge(two_files, interrupted(two_files, optimize))
+        update(two_files, interrupted(two_files, optimize))
     assert "OPTIMIZE came between, writes again" in caplog.text
     assert content(two_files) == {"1": "old", "2": "new"}
     assert two_files.state(REJECTS) == {"seen": 1}
 
 
-def test_a_write_over_rows_that_changed_meanwhile_is_refused(two_files: Store) -> None:
+def test_a_write_over_rows_that_changed_meanwhile_is_refused(
+    two_files: Store, update: Change
+) -> None:
     optimize(two_files.path(REJECTS))  # one file, so that both writers rewrite it
     with pytest.raises(FashionrecError, match=r"another program changed its rows \(WRITE\)"):
-        merge(two_files, interrupted(two_files, change))
+        update(two_files, interrupted(two_files, change))
     assert content(two_files) == {"1": "other", "2": "old"}
 
 

@@ -1,5 +1,9 @@
+from dataclasses import replace
+
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from fashionrec.changes import Written
@@ -26,6 +30,26 @@ def test_sync_writes_only_what_differs(store: Store, spark: SparkSession) -> Non
     third = reject(spark, ("r3", "s", "1", "A", "x"), ("r3", "s", "3", None, "z"))
     assert store.sync(REJECTS, third, ignore=["run_id"]) == Written(updated=1)
     assert content(store) == [("r2", "s", "3", None, "z"), ("r3", "s", "1", "A", "x")]
+
+
+def test_few_changes_of_a_table_of_many_files_are_merged(
+    store: Store, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = replace(REJECTS, rows_per_file=100_000)
+    rows = spark.range(1, 251).selectExpr(
+        "'r' AS run_id", "'s' AS source", "string(id) AS position", "'a' AS raw", "'x' AS reason"
+    )
+    store.sync(small, rows)
+    monkeypatch.setattr(store, "count", lambda _: 100_001)
+    changed = rows.where("position > '1'").withColumn("raw", F.expr("if(position = '2', 'b', raw)"))
+    operations = []
+    for _ in range(2):
+        store.sync(small, changed)
+        operations.append(DeltaTable(store.path(small)).history(1)[0]["operation"])
+        assert sorted(map(tuple, changed.collect())) == content(store)
+        changed = rows  # back again, but by the other way
+        monkeypatch.setattr(store, "count", lambda _: 199)
+    assert operations == ["MERGE", "WRITE"]
 
 
 def test_sync_of_the_same_rows_adds_no_version(store: Store, spark: SparkSession) -> None:

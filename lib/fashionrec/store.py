@@ -26,6 +26,9 @@ from fashionrec.session import with_properties
 from fashionrec.tables import Table
 from fashionrec.write import TableWriter
 
+_SHARE = 0.01  # of rows that differ, past which they are likely to be in every file
+_ROWS_OF_LARGE_FILES = 100_000
+_ROWS_PER_TASK = 50_000  # of a table that is written anew: fewer are not worth a task
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -73,14 +76,7 @@ class Store(TableWriter):
         They are in files that workers write: Java takes far longer. `complete` makes the table's
         columns of those that `rows` has instead.
         """
-        rows = rows if complete else exact(rows, table)
-        target = self.path(table), self.arrow_schema(table), table.key, table.rows_per_file
-
-        def write(batches: Batches) -> Batches:
-            return write_files(complete(batches) if complete else batches, *target)
-
-        found = rows.mapInArrow(write, from_arrow_schema(FILE)).collect()
-        files = [DataFile(**file.asDict()) for file in found]
+        files = self._files_of(table, rows if complete else exact(rows, table), complete)
         self.add_files(table, files, state)
         return sum(file.rows for file in files)
 
@@ -115,10 +111,12 @@ class Store(TableWriter):
         state: dict[str, Any] | None = None,
     ) -> None:
         """Write `changes` (whole rows with a column `_change`) in one commit, or none if empty."""
-        if written.updated or written.deleted:
-            self._merge(table, changes, state)
-        elif written.inserted:
+        if not (written.updated or written.deleted):
             self.append(table, changes.drop(CHANGE), state)
+        elif self._is_sooner_written_anew(table, written):
+            self._write_anew(table, changes, state)
+        else:
+            self._merge(table, changes, state)
 
     def sync(
         self,
@@ -151,6 +149,43 @@ class Store(TableWriter):
         finally:
             differing.unpersist()
         return written
+
+    def _is_sooner_written_anew(self, table: Table, written: Written) -> bool:
+        """Say whether most files would have to be written anew in any case."""
+        count = self.count(table)
+        large = table.rows_per_file < _ROWS_OF_LARGE_FILES  # few rows of many bytes make a file
+        return not large and (count <= table.rows_per_file or written.total > _SHARE * count)
+
+    def _write_anew(self, table: Table, changes: DataFrame, state: dict[str, Any] | None) -> None:
+        """Write the changed table in files that workers write: MERGE would take several times as
+        long, through Java, and rewrite all files that have a row that differs."""
+        changed = exact(changes.where(F.col(CHANGE) != "delete").drop(CHANGE), table)
+        by_product = sorted(table.key, key=lambda name: name != "product_id")  # for look-ups
+        cores = self.spark.sparkContext.defaultParallelism
+        count = self.count(table)
+        tasks = max(-(-count // table.rows_per_file), min(cores, -(-count // _ROWS_PER_TASK)), 1)
+
+        def write() -> None:
+            snapshot = self._snapshot(table)
+            old = self.read(table, snapshot.version())
+            kept = old.join(changes.select(*table.key), list(table.key), "left_anti")
+            rows = kept.select(*table.names).unionByName(changed)
+            ordered = rows.repartitionByRange(tasks, *by_product).sortWithinPartitions(*by_product)
+            self.replace_files(snapshot, self._files_of(table, ordered), state)
+
+        committed(self.path(table), write)
+
+    def _files_of(
+        self, table: Table, rows: DataFrame, complete: Callable[[Batches], Batches] | None = None
+    ) -> list[DataFile]:
+        """Have workers write files of rows, or of what `complete` makes of them."""
+        target = self.path(table), self.arrow_schema(table), table.key, table.rows_per_file
+
+        def write(batches: Batches) -> Batches:
+            return write_files(complete(batches) if complete else batches, *target)
+
+        found = rows.mapInArrow(write, from_arrow_schema(FILE)).collect()
+        return [DataFile(**file.asDict()) for file in found]
 
     def _merge(self, table: Table, changes: DataFrame, state: dict[str, Any] | None) -> None:
         exact(changes.drop(CHANGE), table)

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import deltalake
 import pyarrow as pa
@@ -56,20 +56,27 @@ class TableWriter(TableReader):
         self, table: Table, files: Sequence[DataFile], state: dict[str, Any] | None = None
     ) -> None:
         """Add the rows of files that lie in the table's folder; no commit where there are none."""
-        if not files:
-            return
-        actions: list[AddAction | RemoveAction] = [_as_action(file) for file in files]
-
-        def add() -> None:
-            snapshot = self._snapshot(table)
-            snapshot.create_write_transaction(
-                actions,
-                mode="append",
-                schema=snapshot.schema(),
-                commit_properties=_properties(state),
+        properties = _properties(state)
+        if files:
+            committed(
+                self.path(table),
+                lambda: _commit(self._snapshot(table), files, "append", properties),
             )
 
-        committed(self.path(table), add)
+    def replace_files(
+        self,
+        snapshot: deltalake.DeltaTable,
+        files: Sequence[DataFile],
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        """Make files all that a table has, in the place of those of `snapshot`.
+
+        Fails where there has been any commit since: delta-rs would let the file that a compaction
+        made of the replaced ones stay.
+        """
+        properties = _properties(state) or deltalake.CommitProperties()
+        properties.max_commit_retries = 0
+        _commit(snapshot, files, "overwrite", properties)
 
     def rewrite(self, table: Table, rows: pa.Table, state: dict[str, Any]) -> None:
         """Make a small table hold exactly `rows`; where it does, only the state is committed."""
@@ -122,6 +129,18 @@ class TableWriter(TableReader):
     def _as_before(self, table: Table) -> deltalake.CommitProperties | None:
         """Keep the state in upkeep's commits as well: the log forgets old ones."""
         return _properties(self.state(table) or None)
+
+
+def _commit(
+    snapshot: deltalake.DeltaTable,
+    files: Sequence[DataFile],
+    mode: Literal["append", "overwrite"],
+    properties: deltalake.CommitProperties | None,
+) -> None:
+    actions: list[AddAction | RemoveAction] = [_as_action(file) for file in files]
+    snapshot.create_write_transaction(
+        actions, mode=mode, schema=snapshot.schema(), commit_properties=properties
+    )
 
 
 def _properties(state: dict[str, Any] | None) -> deltalake.CommitProperties | None:
