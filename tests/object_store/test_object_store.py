@@ -46,6 +46,7 @@ from fashionrec.training.snapshot import snapshot
 from fashionrec.write import TableWriter
 from object_store import SECRET, URIS, contents, serving, upload, without_submit_args
 
+GCS = "com.google.cloud.hadoop.fs.gcs.GoogleHadoopFileSystem"
 HADOOP_AWS = "org.apache.hadoop:hadoop-aws:3.4.1"
 AT_ONCE = LockSettings(wait_seconds=0, dead_after_seconds=600)
 
@@ -88,7 +89,7 @@ def hadoop_options(shop: str) -> list[str]:
     if jar is None:
         pytest.skip("GCS_CONNECTOR names no gcs-connector-3.1.3-shaded.jar of Maven Central")
     server = os.environ["STORAGE_EMULATOR_HOST"]
-    names = {"auth.type": "UNAUTHENTICATED", "storage.root.url": f"{server}/"}
+    names = {"impl": GCS, "auth.type": "UNAUTHENTICATED", "storage.root.url": f"{server}/"}
     given = [f"spark.hadoop.fs.gs.{name}={value}" for name, value in names.items()]
     return ["--jars", jar, *(word for each in given for word in ("--conf", each))]
 
