@@ -47,7 +47,7 @@ class HeldError(FashionrecError):
 
 _PY4J = "An error occurred while calling "  # which it was; Java's own words are below
 _FULL = "No space left on device"
-_OF_STORE = re.compile(r"<Message>([^<]+)</Message>")
+_OF_STORE = re.compile(r"<Message>([^<\n]+)")
 
 
 def one_line(error: BaseException) -> str:

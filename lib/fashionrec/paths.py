@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from upath import UPath
+from upath.implementations.cloud import AzurePath
+from upath.registry import register_implementation
 
 from fashionrec.errors import UsageError, one_line
 
@@ -23,6 +25,22 @@ Result = TypeVar("Result")
 
 _READS_AT_ONCE = 32
 _MODIFIED = ("LastModified", "last_modified", "mtime", "updated")  # in S3, Azure, Google
+
+
+class _AzurePath(AzurePath):
+    """Names its storage account in its text as well, by which others find it: Spark, delta-rs."""
+
+    def __str__(self) -> str:
+        text, account = super().__str__(), self.storage_options.get("account_name")
+        scheme, is_whole, rest = text.partition("://")
+        if not (account and is_whole):
+            return text
+        container, _, below = rest.partition("/")
+        return f"{scheme}://{container}@{account}.dfs.core.windows.net/{below}"
+
+
+for _scheme in ("abfs", "abfss"):
+    register_implementation(_scheme, _AzurePath, clobber=True)
 
 
 def is_remote(path: str | Path) -> bool:

@@ -34,7 +34,7 @@ class TableReader:
 
     def path(self, table: Table) -> str:
         """Return where the table lies."""
-        return f"{self.warehouse}/{table.name}"
+        return f"{self.warehouse.rstrip('/')}/{table.name}"  # a whole bucket ends so
 
     def exists(self, table: Table) -> bool:
         """Say whether the table has been created."""

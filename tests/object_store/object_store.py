@@ -1,18 +1,35 @@
-"""An S3 server of its own process on loopback, and clients that find it by their environment."""
+"""Servers of object stores on loopback, and clients that find them by their environment."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import boto3
+from azure_store import ACCOUNT, serving_abfss
+from google_store import serving_gs
+from loopback import BUCKET, free_port, wait_for
+from upath import UPath
+
+from fashionrec.paths import at, list_objects
 
 SECRET = "s3cret-of-tests"
-BUCKET = "shop"
+URIS = {
+    "s3a": f"s3a://{BUCKET}",
+    "gs": f"gs://{BUCKET}",
+    "abfss": f"abfss://{BUCKET}@{ACCOUNT}.dfs.core.windows.net",
+}
+
+
+@contextmanager
+def serving(scheme: str, folder: Path) -> Iterator[dict[str, str]]:
+    """Start a scheme's server with an empty bucket; yield the environment of its clients."""
+    servers = {"s3a": serving_s3, "gs": lambda: serving_gs(folder), "abfss": serving_abfss}
+    with servers[scheme]() as env:
+        yield env
 
 
 def environment(port: int) -> dict[str, str]:
@@ -29,45 +46,39 @@ def environment(port: int) -> dict[str, str]:
 
 @contextmanager
 def serving_s3() -> Iterator[dict[str, str]]:
-    """Start the server with an empty bucket; yield the environment of its clients."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    """Start the server of S3 with an empty bucket; yield the environment of its clients."""
+    port, quiet = free_port(), subprocess.DEVNULL
     words = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1"]
-    quiet = subprocess.DEVNULL
     server = subprocess.Popen([*words, "-p", str(port)], stdout=quiet, stderr=quiet)
     try:
-        _wait_for(port, server)
-        yield environment(port)
+        wait_for(port, server)
+        env = environment(port)
+        client = boto3.client(
+            "s3",
+            endpoint_url=env["AWS_ENDPOINT_URL"],
+            region_name=env["AWS_REGION"],
+            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=SECRET,
+        )
+        client.create_bucket(Bucket=BUCKET)
+        yield env
     finally:
         server.kill()
         server.wait()
 
 
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
-    while True:
-        assert server.poll() is None, "the S3 server does not start"
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            assert time.monotonic() < end
-            time.sleep(0.1)
-
-
-def upload(folder: Path, name: str) -> str:
-    """Copy a folder into the bucket; return its URI."""
-    client = boto3.client("s3")
+def upload(folder: Path, target: str) -> str:
+    """Copy a folder to a URI of an object store; return it."""
+    store = cast(UPath, at(target))
     for path in folder.rglob("*"):
         if path.is_file():
-            client.upload_file(str(path), BUCKET, f"{name}/{path.relative_to(folder)}")
-    return f"s3a://{BUCKET}/{name}"
+            store.fs.put_file(str(path), f"{store.path}/{path.relative_to(folder)}")
+    return target
 
 
-def contents(name: str = "") -> dict[str, bytes]:
-    """Return every object below a name."""
-    found = boto3.resource("s3").Bucket(BUCKET).objects.filter(Prefix=name)
-    return {each.key: each.get()["Body"].read() for each in found}
+def contents(uri: str) -> dict[str, bytes]:
+    """Return every object below a URI."""
+    return {name: (at(uri) / name).read_bytes() for name, *_ in list_objects(at(uri))}
 
 
 def without_submit_args() -> dict[str, str]:

@@ -1,14 +1,17 @@
-"""Catalogues and warehouses in an object store: a real S3 server on loopback."""
+"""Catalogues and warehouses in each kind of object store: servers of them on loopback."""
 
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import boto3
 import deltalake
 import pyarrow as pa
 import pytest
@@ -16,7 +19,8 @@ import pytest
 from conftest import ROOT
 from fashionrec import lock, read
 from fashionrec.changes import CHANGE
-from fashionrec.doctor.storage import check_rights
+from fashionrec.datafiles import write_file
+from fashionrec.doctor.storage import check_rights, scheme_of
 from fashionrec.errors import FashionrecError, HeldError, UsageError
 from fashionrec.feed import changes_since
 from fashionrec.ingest.entries import read_content
@@ -24,38 +28,48 @@ from fashionrec.ingest.listing import list_catalogue
 from fashionrec.lock import living, locked
 from fashionrec.lookup import lookup
 from fashionrec.neighbours.searchable import FOLDER, open_searchable, write_searchable
-from fashionrec.paths import at, remove_folder
+from fashionrec.paths import (
+    at,
+    create_object,
+    list_objects,
+    open_file,
+    read_bytes,
+    remove_folder,
+    write_whole,
+)
 from fashionrec.read import TableReader
 from fashionrec.settings import LockSettings
 from fashionrec.store import Store
-from fashionrec.tables import IMAGES, PRODUCTS, RECOMMENDATIONS, REJECTS, Table
+from fashionrec.tables import IMAGES, MODELS, PRODUCTS, RECOMMENDATIONS, REJECTS, Table
 from fashionrec.training.reading import Reading
 from fashionrec.training.snapshot import snapshot
-from object_store import BUCKET, SECRET, contents, serving_s3, upload, without_submit_args
+from fashionrec.write import TableWriter
+from object_store import SECRET, URIS, contents, serving, upload, without_submit_args
 
+GCS = "com.google.cloud.hadoop.fs.gcs.GoogleHadoopFileSystem"
 HADOOP_AWS = "org.apache.hadoop:hadoop-aws:3.4.1"
 AT_ONCE = LockSettings(wait_seconds=0, dead_after_seconds=600)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def s3() -> Iterator[None]:
-    """The server, in the environment of all that the tests of this file start."""
-    with serving_s3() as env, pytest.MonkeyPatch.context() as patch:
+@pytest.fixture(scope="module", params=URIS, autouse=True)
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A bucket; its server is in the environment of all that the tests of this file start."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with serving(request.param, folder) as env, pytest.MonkeyPatch.context() as patch:
         for name, value in env.items():
             patch.setenv(name, value)
-        boto3.client("s3").create_bucket(Bucket=BUCKET)
-        yield
+        yield URIS[request.param]
 
 
 @pytest.fixture(scope="module")
-def warehouse(_night: Path) -> str:
+def warehouse(shop: str, _night: Path) -> str:
     """A night's tables, moved as they are."""
-    return upload(_night, "warehouse")
+    return upload(_night, f"{shop}/warehouse")
 
 
 @pytest.fixture(scope="module")
-def uploaded(catalogue: Path) -> str:
-    return upload(catalogue, "catalogue")
+def uploaded(shop: str, catalogue: Path) -> str:
+    return upload(catalogue, f"{shop}/catalogue")
 
 
 def run(job: str, *options: object) -> subprocess.CompletedProcess[str]:
@@ -63,6 +77,21 @@ def run(job: str, *options: object) -> subprocess.CompletedProcess[str]:
     words = [str(ROOT / "spark-submit.sh"), job, "--no-install", *map(str, options)]
     env = without_submit_args()
     return subprocess.run(words, env=env, capture_output=True, text=True, timeout=600)
+
+
+def hadoop_options(shop: str) -> list[str]:
+    """What Spark needs of its own for tables in a bucket: Hadoop's client, and where to find it."""
+    if scheme_of(shop) == "s3a":
+        return ["--packages", HADOOP_AWS]
+    if scheme_of(shop) == "abfss":
+        pytest.skip("Hadoop's client needs Azure's DFS endpoint, which Azurite lacks")
+    jar = os.environ.get("GCS_CONNECTOR")
+    if jar is None:
+        pytest.skip("GCS_CONNECTOR names no gcs-connector-3.1.3-shaded.jar of Maven Central")
+    server = os.environ["STORAGE_EMULATOR_HOST"]
+    names = {"impl": GCS, "auth.type": "UNAUTHENTICATED", "storage.root.url": f"{server}/"}
+    given = [f"spark.hadoop.fs.gs.{name}={value}" for name, value in names.items()]
+    return ["--jars", jar, *(word for each in given for word in ("--conf", each))]
 
 
 def rows(warehouse: object, table: Table) -> list[dict[str, object]]:
@@ -79,11 +108,11 @@ def test_a_catalogue_is_read_where_it_is(uploaded: str, night: Store, tmp_path: 
         assert rows(own, table) == rows(night.warehouse, table)
 
 
-def test_tar_shards_are_read_where_they_are(catalogue: Path, tmp_path: Path) -> None:
+def test_tar_shards_are_read_where_they_are(shop: str, catalogue: Path, tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     packed.mkdir()
     subprocess.run(["tar", "-cf", packed / "images.tar", "-C", catalogue, "images"], check=True)
-    stored = at(upload(packed, "packed"))
+    stored = at(upload(packed, f"{shop}/packed"))
     local, remote = list(list_catalogue(packed)), list(list_catalogue(stored))
     assert [replace(entry, mtime=0) for entry in remote] == [replace(e, mtime=0) for e in local]
     for entry in local:
@@ -120,8 +149,8 @@ def test_pictures_are_searched_by_files_fetched_once(
     assert len(list((tmp_path / "cache").glob("fashionrec/*/*"))) == 1
 
 
-def test_the_processes_of_a_training_read_their_shares_where_they_are() -> None:
-    table, columns = f"s3a://{BUCKET}/training_set", ("article_type", "split")
+def test_the_processes_of_a_training_read_their_shares_where_they_are(shop: str) -> None:
+    table, columns = f"{shop}/training_set", ("article_type", "split")
     for ids in (range(10), range(10, 20)):  # a file each, of one row group
         content = [b"%d" % i for i in ids]
         rows = {"product_id": ids, "content": content} | {name: ["train"] * 10 for name in columns}
@@ -132,26 +161,103 @@ def test_the_processes_of_a_training_read_their_shares_where_they_are() -> None:
     assert sorted(shares) == [list(range(10)), list(range(10, 20))]
 
 
-def test_one_run_at_a_time(tmp_path: Path) -> None:
-    shop = at(f"s3a://{BUCKET}/locked")
-    with locked(shop, "first", AT_ONCE):
-        assert living(shop, AT_ONCE) == {"first"}
-        with pytest.raises(HeldError, match="run first"), locked(shop, "second", AT_ONCE):
+def test_objects_are_written_listed_read_and_removed(shop: str) -> None:
+    folder = at(f"{shop}/objects")
+    for name in ("b/c.txt", "a.txt"):
+        write_whole(folder / name, name.encode())
+    assert [(name, size) for name, size, _ in list_objects(folder)] == [
+        ("a.txt", 5),
+        ("b/c.txt", 7),
+    ]
+    assert all(abs(time.time() - written.timestamp()) < 60 for *_, written in list_objects(folder))
+    assert [read_bytes(str(folder), "a.txt", *part) for part in ((1, 3), (3, 9))] == [b".tx", b"xt"]
+    with open_file(folder / "b" / "c.txt") as file:
+        assert (file.read(2), file.seek(5), file.read()) == (b"b/", 5, b"xt")
+    assert sorted(map(str, folder.iterdir())) == [f"{shop}/objects/a.txt", f"{shop}/objects/b"]
+    remove_folder(folder)
+    assert contents(f"{shop}/objects") == {}
+
+
+def test_of_writers_at_once_one_creates_an_object(shop: str) -> None:
+    path, gate = at(f"{shop}/created/by"), threading.Barrier(8)
+
+    def create(name: str) -> str | None:
+        gate.wait()
+        try:
+            create_object(path, name.encode())
+        except FileExistsError:
+            return None
+        return name
+
+    with ThreadPoolExecutor(8) as pool:
+        created = [name for name in pool.map(create, "abcdefgh") if name]
+    assert created == [path.read_text()]
+
+
+def test_of_commits_at_once_none_is_lost(shop: str) -> None:
+    uri, gate = f"{shop}/committed", threading.Barrier(4)
+    deltalake.write_deltalake(uri, pa.table({"number": [0]}))
+    tables = [deltalake.DeltaTable(uri) for _ in range(4)]  # each would write version 1
+
+    def append(number: int) -> None:
+        gate.wait()
+        deltalake.write_deltalake(tables[number - 1], pa.table({"number": [number]}), mode="append")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(append, range(1, 5)))
+    table = deltalake.DeltaTable(uri)
+    assert table.version() == 4
+    assert sorted(table.to_pyarrow_table()["number"].to_pylist()) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.usefixtures("spark")  # it reads the types of columns
+def test_records_are_written_without_a_job(shop: str) -> None:
+    writer = TableWriter(at(f"{shop}/records"))
+    for _ in range(2):
+        writer.create_missing([REJECTS, MODELS])
+    model = {"model_version": "tiny-1", "path": "models/tiny", "promoted_at": None}
+    for current in (True, False):
+        writer.put(MODELS, model | {"current": current, "metrics": {"recall": 0.5}})
+    columns = ["model_version", "current"]
+    assert writer.scan(MODELS, columns).to_table().to_pylist() == [
+        {"model_version": "tiny-1", "current": False}
+    ]
+    record = {"source": "images", "position": "images/1.jpg", "reason": "empty"}
+    rejects = pa.Table.from_pylist([record], writer.arrow_schema(REJECTS))
+    writer.add_files(REJECTS, [write_file(rejects, writer.path(REJECTS), REJECTS.key)], {"n": 1})
+    writer.mark(REJECTS, {"n": 2})
+    assert (writer.version(REJECTS), writer.state(REJECTS)) == (3, {"n": 2})
+    assert writer.scan(REJECTS, ["source", "reason"]).to_table().to_pylist() == [
+        {"source": "images", "reason": "empty"}
+    ]
+    question = "SELECT position FROM rejects"
+    assert read.warehouse(writer.warehouse).connect().sql(question).fetchall() == [
+        ("images/1.jpg",)
+    ]
+
+
+def test_one_run_at_a_time(shop: str) -> None:
+    tables = at(f"{shop}/locked")
+    with locked(tables, "first", AT_ONCE):
+        assert living(tables, AT_ONCE) == {"first"}
+        with pytest.raises(HeldError, match="run first"), locked(tables, "second", AT_ONCE):
             raise AssertionError("two runs at once")
-    assert contents("locked") == {}
+    assert contents(f"{shop}/locked") == {}
 
 
-def test_of_two_that_saw_a_free_lock_the_first_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    shop, read_lock, seen = at(f"s3a://{BUCKET}/raced"), lock._read, [None]
-    with locked(shop, "first", AT_ONCE):
+def test_of_two_that_saw_a_free_lock_the_first_has_it(
+    shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables, read_lock, seen = at(f"{shop}/raced"), lock._read, [None]
+    with locked(tables, "first", AT_ONCE):
         monkeypatch.setattr(lock, "_read", lambda path: seen.pop() if seen else read_lock(path))
-        with pytest.raises(HeldError, match="run first"), locked(shop, "second", AT_ONCE):
+        with pytest.raises(HeldError, match="run first"), locked(tables, "second", AT_ONCE):
             raise AssertionError("two runs at once")
-        assert living(shop, AT_ONCE) == {"first"}
+        assert living(tables, AT_ONCE) == {"first"}
 
 
-def test_of_runs_that_begin_at_once_one_goes_on() -> None:
-    shop = f"s3a://{BUCKET}/contended"
+def test_of_runs_that_begin_at_once_one_goes_on(shop: str) -> None:
+    tables = f"{shop}/contended"
     code = (
         "import sys, time\n"
         "from fashionrec.errors import HeldError\n"
@@ -159,7 +265,7 @@ def test_of_runs_that_begin_at_once_one_goes_on() -> None:
         "from fashionrec.paths import at\n"
         "from fashionrec.settings import LockSettings\n"
         "try:\n"
-        f"    with locked(at({shop!r}), sys.argv[1], LockSettings(wait_seconds=0,"
+        f"    with locked(at({tables!r}), sys.argv[1], LockSettings(wait_seconds=0,"
         " dead_after_seconds=600)):\n"
         "        print('held', flush=True)\n"
         "        time.sleep(6)\n"
@@ -172,43 +278,51 @@ def test_of_runs_that_begin_at_once_one_goes_on() -> None:
     assert told == ["held\n", "left\n", "left\n"]
 
 
-def test_a_dead_runs_lock_is_taken_over(tmp_path: Path) -> None:
-    shop = at(f"s3a://{BUCKET}/left")
+def test_a_dead_runs_lock_is_taken_over(shop: str) -> None:
+    tables = at(f"{shop}/left")
     dead = {"run_id": "dead", "host": os.uname().nodename, "pid": 1, "started": 1.0}
-    (shop / "_lock").write_text(json.dumps(dead))
-    with locked(shop, "mine", AT_ONCE):
-        assert living(shop, AT_ONCE) == {"mine"}
+    (tables / "_lock").write_text(json.dumps(dead))
+    with locked(tables, "mine", AT_ONCE):
+        assert living(tables, AT_ONCE) == {"mine"}
 
 
-def test_what_is_not_there_is_said_in_one_line() -> None:
-    with pytest.raises(FashionrecError, match=r"s3a://nowhere/tables.*bucket does not exist"):
-        read.warehouse("s3a://nowhere/tables")
+def test_what_is_not_there_is_said_in_one_line(shop: str) -> None:
+    nowhere = shop.replace("://shop", "://nowhere")
+    with pytest.raises(FashionrecError) as told:
+        read.warehouse(f"{nowhere}/tables")
+    assert str(told.value).startswith(f"{nowhere}/tables/products: cannot be reached: Generic ")
+    assert re.search(r"(does not exist|no bucket named nowhere)\.?$", str(told.value))
     with pytest.raises(UsageError, match=r"^ftps3://shop/x: "):
         at("ftps3://shop/x")
-    done = run("ingest", "--dry-run", "--catalogue", f"s3a://{BUCKET}/none")
+    done = run("ingest", "--dry-run", "--catalogue", f"{shop}/none")
     assert done.returncode == 1
     assert done.stderr.endswith("there is no such folder; --catalogue names the catalogue\n")
 
 
-def test_the_doctor_tries_the_storage() -> None:
-    found = check_rights(f"s3a://{BUCKET}/tried")
-    assert (found.status, found.found) == ("ok", f"s3a://{BUCKET}/tried (s3a)")
-    assert check_rights("s3a://nowhere/tried").status == "fail"
-    assert contents("tried") == {}
+def test_the_doctor_tries_the_storage(shop: str) -> None:
+    found = check_rights(f"{shop}/tried")
+    assert (found.status, found.found) == ("ok", f"{shop}/tried ({scheme_of(shop)})")
+    assert check_rights(f"{shop.replace('://shop', '://nowhere')}/tried").status == "fail"
+    assert contents(f"{shop}/tried") == {}
 
 
 @pytest.mark.slow
 def test_a_night_over_an_object_store(
-    uploaded: str, night: Store, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shop: str,
+    uploaded: str,
+    night: Store,
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SPARK_LOG_DIR", str(tmp_path / "logs"))
-    tables = f"s3a://{BUCKET}/nights"
+    tables = f"{shop}/nights"
     options = ("--catalogue", uploaded, "--warehouse", tables, "--set", f"model={tiny_model}")
     for run_id in ("first", "second"):
-        done = run("nightly", *options, "--run-id", run_id, "--packages", HADOOP_AWS)
+        done = run("nightly", *options, "--run-id", run_id, *hadoop_options(shop))
         assert done.returncode == 0, done.stderr
         assert rows(tables, RECOMMENDATIONS) == rows(night.warehouse, RECOMMENDATIONS)
     assert "nothing had changed" in done.stdout
     secret = SECRET.encode()
     logs = [path.read_bytes() for path in (tmp_path / "logs").iterdir()]
-    assert not any(secret in text for text in [*logs, *contents("nights").values()])
+    assert not any(secret in text for text in [*logs, *contents(tables).values()])

@@ -60,7 +60,10 @@ def probe(location: str) -> Probe:
 
 def _probe_object(folder: Path) -> Probe:
     file, now = folder / f"_doctor.{uuid4().hex}", time.time()
-    file.write_bytes(b"probe")
+    try:
+        file.write_bytes(b"probe")
+    except Exception as error:  # each store's client has errors of its own
+        raise OSError(one_line(error)) from error
     try:
         file.read_bytes()
         return Probe(folder, scheme_of(str(folder)), now, file.stat().st_mtime)
