@@ -100,16 +100,15 @@ def _ingest(reader: TableReader, context: Context, forecast: Forecast) -> None:
 
 def _tell_ingest(found: IngestForecast, forecast: Forecast) -> None:
     files = found.files
-    kinds = {"new": len(files.new), "changed": len(files.changed), "gone": len(files.gone)}
-    size = sum(entry.size for entry in found.read)
+    kinds = {"new": files.new, "changed": files.changed, "gone": files.gone}
     forecast.tell(
         "lines",
         f"{found.lines:,}; {found.products:,} products, {found.new:,} new, {found.gone:,} gone",
     )
-    forecast.tell("image entries", f"{found.image_entries:,}")
+    forecast.tell("image entries", f"{files.image_entries:,}")
     forecast.tell("files", ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()))
     links = f", and at most {found.links:,} links of images.csv" if found.links else ""
-    reads = f"reads {len(found.read):,} files, {size / 1e6:,.1f} MB{links}"
+    reads = f"reads {files.read:,} files, {files.bytes / 1e6:,.1f} MB{links}"
     forecast.tell("ingest", reads if found.changing else "nothing to do")
     forecast.count(
         "ingest",
@@ -117,10 +116,10 @@ def _tell_ingest(found: IngestForecast, forecast: Forecast) -> None:
         products=found.products,
         products_new=found.new,
         products_gone=found.gone,
-        image_entries=found.image_entries,
+        image_entries=files.image_entries,
         **{f"files_{kind}": count for kind, count in kinds.items()},
-        files_read=len(found.read),
-        bytes_read=size,
+        files_read=files.read,
+        bytes_read=files.bytes,
         links_read_at_most=found.links,
     )
 

@@ -104,7 +104,7 @@ def _with_links(source: Source, catalogue: Catalogue) -> Catalogue:
     catalogue = replace(catalogue, links=linked.unreadable_lines(spark, unreadable))
     if not needed:
         return catalogue
-    entries = frames.entries_of(spark, needed, source.checks)
+    entries = linked.needed_entries(spark, needed, source.checks)
     fetched = linked.examined_links(
         entries, _knowledge(source.known), source.folder, source.limits, source.fetching
     )

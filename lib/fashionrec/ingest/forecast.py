@@ -1,16 +1,15 @@
 """What an ingest would do, told without Spark and without reading a picture."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fashionrec.ingest.catalogue import checks_of
 from fashionrec.ingest.csv_lines import line_ranges, read_header
-from fashionrec.ingest.entries import IMAGE, Entry
 from fashionrec.ingest.guards import refuse_loss
 from fashionrec.ingest.known import FileChanges, compare_files
 from fashionrec.ingest.links import read_needed
-from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
+from fashionrec.ingest.listed import listed
+from fashionrec.ingest.listing import find_styles
 from fashionrec.ingest.styles import BLANK, COLUMNS, read_records
 from fashionrec.read import TableReader
 from fashionrec.settings import Expectations, IngestSettings
@@ -19,7 +18,7 @@ from fashionrec.tables import FILES, PRODUCTS
 
 @dataclass(frozen=True)
 class IngestForecast:
-    """Counts of lines, products and image entries as listed, and which files would be read.
+    """Counts of lines and products as listed, and of files.
 
     new, gone: products, against the table; links: of images.csv, at most so many would be read;
     changing: whether the tables may change at all.
@@ -29,16 +28,14 @@ class IngestForecast:
     products: int
     new: int
     gone: int
-    image_entries: int
     files: FileChanges
-    read: Sequence[Entry]
     links: int
     changing: bool
 
     @property
     def pictures(self) -> int:
         """At most so many pictures would come to be known."""
-        return sum(entry.kind == IMAGE for entry in self.read) + self.links
+        return self.files.pictures + self.links
 
 
 def forecast_ingest(
@@ -57,25 +54,21 @@ def forecast_ingest(
         RefusedError: too many of the products are gone, and not `allow_removal`.
     """
     find_styles(folder)
-    entries = [*csv_entries(folder), *list_catalogue(folder)]
-    files = FileChanges(entries, [], [])
-    if reader.exists(FILES):
-        files = compare_files(reader, folder, entries, checks_of(settings, expectations))
+    checks = checks_of(settings, expectations)
+    with listed(folder, checks) as listing:
+        files = compare_files(reader, folder, listing, checks, verify=verify)
     lines, ids = _products(folder, settings)
     known = _known_products(reader)
     gone = len(known - ids)
     if not allow_removal:
         refuse_loss("products", gone, len(known), settings.max_removed_share)
-    read = entries if verify else [*files.new, *files.changed]
     changing = verify or not files.none or not reader.state(FILES)
     return IngestForecast(
         lines=lines,
         products=len(ids),
         new=len(ids - known),
         gone=gone,
-        image_entries=sum(entry.kind == IMAGE for entry in entries),
         files=files,
-        read=read,
         links=_links(reader, folder, ids, settings) if changing else 0,
         changing=changing,
     )

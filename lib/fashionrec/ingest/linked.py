@@ -12,10 +12,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fashionrec.datafiles import Batches
+from fashionrec.ingest.entries import Entry
 from fashionrec.ingest.examine import examine_link
 from fashionrec.ingest.frames import FINDINGS, arrow_schema, as_entry, rows_of
 from fashionrec.ingest.hosts import Hosts
 from fashionrec.ingest.links import Link
+from fashionrec.ingest.listed import ENTRIES, as_batches, entry_rows
 from fashionrec.ingest.pictures import Limits
 from fashionrec.settings import FetchSettings
 
@@ -29,6 +31,14 @@ def unreadable_lines(spark: SparkSession, links: Sequence[Link]) -> DataFrame:
     """Return lines of images.csv that cannot be read: line, raw, reason."""
     rows = [(link.line, link.raw, link.reason) for link in links]
     return spark.createDataFrame(rows, "line BIGINT, raw STRING, reason STRING")
+
+
+def needed_entries(
+    spark: SparkSession, links: Sequence[Entry], checks: dict[str, str]
+) -> DataFrame:
+    """Return the entries of needed links, with the checks that they are examined under."""
+    batches = as_batches(entry_rows(links, checks), ENTRIES)
+    return spark.createDataFrame(pa.Table.from_batches(batches, ENTRIES))
 
 
 def examined_links(
