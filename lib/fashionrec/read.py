@@ -99,6 +99,11 @@ class TableReader:
         dataset = dataset_of(self.path(table), version)
         return dataset.scanner(columns=list(columns), filter=where)
 
+    def distinct(self, table: Table, column: str) -> set[Any]:
+        """Return the values of a column that has few; a batch of rows is in memory at a time."""
+        batches = self.scan(table, [column]).to_batches()
+        return {value for batch in batches for value in batch[column].unique().to_pylist()}
+
     def files(self, table: Table) -> list[str]:
         """Return the Parquet files of the table, paths or URIs."""
         path = self.path(table)

@@ -1,6 +1,6 @@
 """The readers of this package lifted into DataFrames: one row per line, one row per file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,26 @@ def lines_of(
     spark: SparkSession, styles: Path, header: Header, null_values: Sequence[str]
 ) -> DataFrame:
     """Return every line of styles.csv but its header; `reason` is null where it is a product."""
-    ranges = [tuple(asdict(lines).values()) for lines in line_ranges(styles)]
-    schema = arrow_schema(spark, _LINES)
 
-    def read(batches: Batches) -> Iterator[pa.RecordBatch]:
+    def read(lines: LineRange) -> Iterator[dict[str, Any]]:
+        return map(_line_row, read_records(styles, header, lines, null_values))
+
+    return read_lines(spark, styles, read, _LINES)
+
+
+def read_lines(
+    spark: SparkSession, path: Path, read: Callable[[LineRange], Iterator[dict[str, Any]]], ddl: str
+) -> DataFrame:
+    """Return the rows that `read` makes of each range of a file's lines."""
+    ranges = [tuple(asdict(lines).values()) for lines in line_ranges(path)]
+    schema = arrow_schema(spark, ddl)
+
+    def read_all(batches: Batches) -> Iterator[pa.RecordBatch]:
         for row in rows_of(batches):
-            records = read_records(styles, header, LineRange(**row), null_values)
-            yield from as_batches(map(_line_row, records), schema)
+            yield from as_batches(read(LineRange(**row)), schema)
 
     frame = spark.createDataFrame(ranges, _RANGES).repartition(max(1, len(ranges)))
-    return frame.mapInArrow(read, _LINES)
+    return frame.mapInArrow(read_all, ddl)
 
 
 def entries_of(spark: SparkSession, file: str) -> DataFrame:
