@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
-from shutil import copyfileobj
 from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 
 from fashionrec.ingest.entries import Entry
 from fashionrec.ingest.listing import csv_entries, list_catalogue
-from fashionrec.paths import at, is_remote, remove_folder
+from fashionrec.paths import at, copy_files, remove_folder
 
 ENTRIES = pa.schema(
     [
@@ -43,8 +42,10 @@ def listed(folder: Path, checks: dict[str, str]) -> Iterator[Path]:
     It has the columns of `ENTRIES`; `checks` are those that each kind is examined under.
     """
     with TemporaryDirectory(prefix="fashionrec-") as temporary:
+        # Never a name that was there before: what Spark remembers of a file goes by its name.
+        file = Path(temporary, f"{uuid4()}.parquet")
         entries = chain(csv_entries(folder), list_catalogue(folder))
-        yield write_rows(Path(temporary, "entries.parquet"), entry_rows(entries, checks), ENTRIES)
+        yield write_rows(file, entry_rows(entries, checks), ENTRIES)
 
 
 @contextmanager
@@ -56,13 +57,8 @@ def shared(listing: Path, warehouse: str) -> Iterator[str]:
     folder = at(warehouse) / FOLDER
     _remove(folder)
     try:
-        if not is_remote(folder):
-            folder.mkdir(parents=True)
-        # Never a name that was there before: what Spark remembers of a file goes by its name.
-        copy = folder / f"{uuid4()}.parquet"
-        with listing.open("rb") as source, copy.open("wb") as target:
-            copyfileobj(source, target)
-        yield str(copy)
+        copy_files([listing], folder)
+        yield str(folder / listing.name)
     finally:
         _remove(folder)
 
