@@ -116,6 +116,27 @@ def test_it_tells_what_the_night_then_does(
     assert idle["neighbours.to_do"] == idle["publish.to_do"] == 0
 
 
+def test_links_that_may_be_read_are_counted_once(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    columns = "id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,"
+    lines = [columns + "productDisplayName", *(f"{i},,,,,,,,,Name" for i in (1, 2, 3))]
+    (folder / "styles.csv").write_text("\n".join(lines))
+    shown = ["1.png,a.png", "2.png,a.png", "1.png,a.png", "9.png,a.png", "3.png,http://a.example"]
+    (folder / "images.csv").write_text("\n".join(["filename,link", *shown]))
+
+    def links(*options: object) -> int:
+        result = dry_run("ingest", store.warehouse, "--catalogue", folder, "--json", *options)
+        return told(result)["ingest.links_read_at_most"]
+
+    assert links() == 2
+    assert links("--set", "ingest.fetch_links=true") == 3
+    assert run("ingest", "--warehouse", store.warehouse, "--catalogue", folder) == 0
+    assert links() == 0
+    (folder / "images.csv").write_text("\n".join(["filename,link", *shown, "3.png,b.png"]))
+    assert links() == 1
+
+
 def test_a_warehouse_that_is_not_there_yet(catalogue: Path, tmp_path: Path) -> None:
     result = without_a_jvm("nightly", tmp_path / "new", "--catalogue", catalogue)
     assert result.returncode == 0, result.stderr

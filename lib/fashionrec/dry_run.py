@@ -6,8 +6,7 @@ are exact. What a picture holds is known once it is read, so what follows from i
 
 from dataclasses import dataclass, field
 
-import pyarrow.dataset as ds
-
+from fashionrec import duck
 from fashionrec.cli import Context
 from fashionrec.creation import check_folder, is_ours
 from fashionrec.embed.embed import require_complete
@@ -19,9 +18,21 @@ from fashionrec.neighbours.state import why_anew
 from fashionrec.publish import require_lists_of
 from fashionrec.publish import state_of as published_state
 from fashionrec.read import TableReader
-from fashionrec.tables import EMBEDDINGS, HELD, IMAGES, NEIGHBOURS, NIGHTLY, RECOMMENDATIONS, Table
+from fashionrec.tables import EMBEDDINGS, HELD, IMAGES, NEIGHBOURS, NIGHTLY, RECOMMENDATIONS
 
 NIGHT = ("ingest", "embed", "neighbours", "publish")
+_MISSING = """
+    WITH done AS (
+        SELECT product_id, image_sha256 AS sha256 FROM embeddings WHERE model_version = ?
+    ), missing AS (
+        SELECT product_id, sha256 FROM images ANTI JOIN done USING (product_id, sha256)
+    )
+    SELECT
+        (SELECT count(*) FROM images),
+        (SELECT count(*) FROM missing),
+        (SELECT count(DISTINCT sha256) FROM missing ANTI JOIN done USING (sha256)),
+        (SELECT count(*) FROM done ANTI JOIN images USING (product_id, sha256))
+"""
 
 
 @dataclass
@@ -100,16 +111,15 @@ def _ingest(reader: TableReader, context: Context, forecast: Forecast) -> None:
 
 def _tell_ingest(found: IngestForecast, forecast: Forecast) -> None:
     files = found.files
-    kinds = {"new": len(files.new), "changed": len(files.changed), "gone": len(files.gone)}
-    size = sum(entry.size for entry in found.read)
+    kinds = {"new": files.new, "changed": files.changed, "gone": files.gone}
     forecast.tell(
         "lines",
         f"{found.lines:,}; {found.products:,} products, {found.new:,} new, {found.gone:,} gone",
     )
-    forecast.tell("image entries", f"{found.image_entries:,}")
+    forecast.tell("image entries", f"{files.image_entries:,}")
     forecast.tell("files", ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()))
     links = f", and at most {found.links:,} links of images.csv" if found.links else ""
-    reads = f"reads {len(found.read):,} files, {size / 1e6:,.1f} MB{links}"
+    reads = f"reads {files.read:,} files, {files.bytes / 1e6:,.1f} MB{links}"
     forecast.tell("ingest", reads if found.changing else "nothing to do")
     forecast.count(
         "ingest",
@@ -117,10 +127,10 @@ def _tell_ingest(found: IngestForecast, forecast: Forecast) -> None:
         products=found.products,
         products_new=found.new,
         products_gone=found.gone,
-        image_entries=found.image_entries,
+        image_entries=files.image_entries,
         **{f"files_{kind}": count for kind, count in kinds.items()},
-        files_read=len(found.read),
-        bytes_read=size,
+        files_read=files.read,
+        bytes_read=files.bytes,
         links_read_at_most=found.links,
     )
 
@@ -128,35 +138,22 @@ def _tell_ingest(found: IngestForecast, forecast: Forecast) -> None:
 def _embed(reader: TableReader, context: Context, forecast: Forecast) -> None:
     version = wanted_model(reader, context.config.model).version
     forecast.model_version = version
-    of_model = ds.field("model_version") == version
-    pictures = _pairs(reader, IMAGES, "sha256")
-    rows = _pairs(reader, EMBEDDINGS, "image_sha256", of_model)
-    missing = pictures - rows
-    unseen = {sha for _, sha in missing} - {sha for _, sha in rows}
+    with duck.questions(reader, IMAGES, EMBEDDINGS) as tables:
+        ((pictures, missing, unseen, removed),) = tables.execute(_MISSING, [version]).fetchall()
     forecast.count(
         "embed",
-        missing=len(missing),
-        computed=len(unseen),
-        removed=len(rows - pictures),
+        missing=missing,
+        computed=unseen,
+        removed=removed,
         more_at_most=forecast.pictures,
     )
-    text = f"{len(missing):,} of {len(pictures):,} pictures lack an embedding of {version}"
+    text = f"{missing:,} of {pictures:,} pictures lack an embedding of {version}"
     if missing:
-        text += f", {len(unseen):,} distinct ones to compute"
+        text += f", {unseen:,} distinct ones to compute"
     if forecast.pictures:
         text += f"; at most {forecast.pictures:,} more, from what is read"
     forecast.tell("embed", text if missing or forecast.changing else "nothing to do")
-    forecast.changing |= missing != set() or rows - pictures != set()
-
-
-def _pairs(
-    reader: TableReader, table: Table, sha: str, where: ds.Expression | None = None
-) -> set[tuple[int, str]]:
-    """Return the products of a table with the hash of their picture."""
-    if not reader.exists(table):
-        return set()
-    rows = reader.scan(table, ["product_id", sha], where).to_table()
-    return set(zip(rows["product_id"].to_pylist(), rows[sha].to_pylist(), strict=True))
+    forecast.changing |= missing > 0 or removed > 0
 
 
 def _neighbours(reader: TableReader, context: Context, forecast: Forecast) -> None:

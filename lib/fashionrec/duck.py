@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from glob import escape
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -14,10 +15,14 @@ from upath import UPath
 
 from fashionrec import views
 from fashionrec.errors import FashionrecError
+from fashionrec.paths import at
 from fashionrec.tables import Table
 from fashionrec.views import View
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fashionrec.read import TableReader
     from fashionrec.snapshot import Snapshot
 
 _DESCRIBE = re.compile(r"\s*DESC(?:RIBE)?\s+(\w+)\s*;?\s*", re.IGNORECASE)
@@ -25,6 +30,8 @@ _COLUMNS = """
     SELECT column_name AS col_name, data_type, comment FROM duckdb_columns()
     WHERE table_name = lower(?) ORDER BY column_index
 """
+# Of a driver, whose memory is Spark's; more threads would need more of it.
+_BOUNDS = "SET memory_limit = '1GB'; SET threads = 4"
 
 
 def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
@@ -33,10 +40,8 @@ def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
     A table that can no longer be read says so when it is queried. Cursors of the connection may be
     used by several threads.
     """
-    connection = duckdb.connect()
-    if isinstance(snapshot.warehouse, UPath):
-        connection.register_filesystem(snapshot.warehouse.fs)
-    connection.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
+    connection = _open(snapshot.warehouse)
+    connection.execute("SET parquet_metadata_cache = true")
     for table in snapshot.present:
         columns = {column.name: column.comment for column in table.columns}
         query = _rows(connection, snapshot, table)
@@ -45,6 +50,26 @@ def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
         with suppress(duckdb.CatalogException):  # an older warehouse lacks a table that it reads
             _create(connection, view)
     return connection
+
+
+@contextmanager
+def questions(reader: TableReader, *tables: Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a connection in which tables are there under their names, to ask of all their rows.
+
+    What does not fit into its memory is on disk meanwhile. A table that is not there yet has no
+    rows; columns of lists and maps are left out.
+    """
+    with TemporaryDirectory(prefix="fashionrec-") as folder, _open(at(reader.warehouse)) as found:
+        found.execute(f"SET temp_directory = {_quote(folder)}; {_BOUNDS}")
+        for table in tables:
+            columns = ", ".join(
+                f'CAST(NULL AS {column.type}) AS "{column.name}"'
+                for column in table.columns
+                if "<" not in column.type
+            )
+            files = reader.files(table) if reader.exists(table) else []
+            found.execute(f'CREATE VIEW "{table.name}" AS {_select(columns, files)}')
+        yield found
 
 
 def engine(snapshot: Snapshot) -> Callable[[str], pa.RecordBatchReader]:
@@ -97,16 +122,26 @@ def _rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Tabl
         f'CAST(NULL AS {kind}) AS "{name}"'
         for name, kind in zip(none.columns, none.types, strict=True)
     )
-    text = f"SELECT {columns} WHERE false"
     try:
-        files = [_quote(escape(file)) for file in snapshot.files(table)]
+        return _select(columns, snapshot.files(table))
     except FashionrecError as error:
-        text = f"SELECT {columns} WHERE error({_quote(str(error))}) IS NULL"
-    else:
-        if files:
-            rows = f"read_parquet([{', '.join(files)}], union_by_name = true)"
-            text += f" UNION ALL BY NAME SELECT * FROM {rows}"
+        return f"SELECT {columns} WHERE error({_quote(str(error))}) IS NULL"
+
+
+def _select(columns: str, files: Sequence[str]) -> str:
+    text = f"SELECT {columns} WHERE false"
+    if files:
+        names = ", ".join(_quote(escape(file)) for file in files)
+        text += f" UNION ALL BY NAME SELECT * FROM read_parquet([{names}], union_by_name = true)"
     return text
+
+
+def _open(warehouse: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    if isinstance(warehouse, UPath):
+        connection.register_filesystem(warehouse.fs)
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
 
 
 def _quote(text: str) -> str:

@@ -123,8 +123,7 @@ def _judge(found: Iterable[Measured], run: Run) -> None:
 
 def require_lists_of(store: TableReader, model_version: str) -> None:
     """Refuse to publish lists that another model version made: a promotion is published whole."""
-    found = store.scan(NEIGHBOURS, ["model_version"]).to_table()["model_version"].unique()
-    others = sorted(set(found.to_pylist()) - {model_version})
+    others = sorted(store.distinct(NEIGHBOURS, "model_version") - {model_version})
     if others:
         raise RefusedError(
             f"{store.path(NEIGHBOURS)}: holds lists of {', '.join(others)}, but {model_version} is "

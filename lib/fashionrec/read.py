@@ -17,6 +17,7 @@ from fashionrec import tables
 from fashionrec.errors import FashionrecError
 from fashionrec.history import is_upkeep, last_change
 from fashionrec.opening import dataset_of, is_table, open_table
+from fashionrec.paths import absolute
 from fashionrec.snapshot import Snapshot
 from fashionrec.tables import Table
 
@@ -97,6 +98,16 @@ class TableReader:
         """Return columns of the table, now or at a version, for the driver and without Spark."""
         dataset = dataset_of(self.path(table), version)
         return dataset.scanner(columns=list(columns), filter=where)
+
+    def distinct(self, table: Table, column: str) -> set[Any]:
+        """Return the values of a column that has few; a batch of rows is in memory at a time."""
+        batches = self.scan(table, [column]).to_batches()
+        return {value for batch in batches for value in batch[column].unique().to_pylist()}
+
+    def files(self, table: Table) -> list[str]:
+        """Return the Parquet files of the table, paths or URIs."""
+        path = self.path(table)
+        return [f"{absolute(path)}/{name}" for name in dataset_of(path).files]
 
     def read_version(
         self, table: Table, columns: Sequence[str], version: int, where: ds.Expression | None = None

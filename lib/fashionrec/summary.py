@@ -1,11 +1,11 @@
 """What nightly prints at its end: figures, an example, and what to try next."""
 
-from collections import Counter
 from pathlib import Path
 
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from duckdb import DuckDBPyConnection
 
+from fashionrec import duck
 from fashionrec.lookup import format_neighbours, lookup
 from fashionrec.runs import Run
 from fashionrec.store import Store
@@ -15,9 +15,10 @@ from fashionrec.tables import RECOMMENDATIONS, REJECTS, VIOLATIONS, Row
 def print_summary(store: Store, run: Run, catalogue: Path) -> None:
     """Print the night to stdout."""
     print(f"\n{_headline(run)} (run {run.run_id})\n")
-    for label, text in _figures(store, run, catalogue):
-        print(f"  {label:<16}{text}")
-    example = _example(store)
+    with duck.questions(store, REJECTS, VIOLATIONS, RECOMMENDATIONS) as tables:
+        for label, text in _figures(store, tables, run, catalogue):
+            print(f"  {label:<16}{text}")
+        example = _example(store, tables)
     if example:
         product_id = example[0]["product_id"]
         print(f"\n{format_neighbours(example)}\n\nTry next:")
@@ -25,7 +26,15 @@ def print_summary(store: Store, run: Run, catalogue: Path) -> None:
             print(f"  ./spark-submit.sh {command}")
 
 
-_REASONS = 20  # lines of reasons at most
+# Twenty lines of reasons at most.
+_OF_REJECTS = """
+    SELECT source, reason, count(*) AS n FROM rejects
+    GROUP BY ALL ORDER BY n DESC, source, reason LIMIT 20
+"""
+_OF_VIOLATIONS = """
+    SELECT expectation, count(*) AS n FROM violations GROUP BY ALL ORDER BY n DESC, expectation
+"""
+_LOWEST = "SELECT min(product_id) FROM recommendations WHERE rank = 1"
 _QUERY = "SELECT source, reason, count(*) AS n FROM rejects GROUP BY ALL ORDER BY n DESC"
 
 
@@ -34,7 +43,9 @@ def _headline(run: Run) -> str:
     return "The night is done" if changed else "The night is done: nothing had changed"
 
 
-def _figures(store: Store, run: Run, catalogue: Path) -> list[tuple[str, str]]:
+def _figures(
+    store: Store, tables: DuckDBPyConnection, run: Run, catalogue: Path
+) -> list[tuple[str, str]]:
     counts, seconds = run.counts, run.seconds
     speed = ""
     if "embed.compute" in seconds:
@@ -60,8 +71,8 @@ def _figures(store: Store, run: Run, catalogue: Path) -> list[tuple[str, str]]:
     ]
     return (
         lines[:3]
-        + _rejects(store)
-        + _violations(store)
+        + _rejects(tables)
+        + _violations(tables)
         + lines[3:]
         + [("warning", each) for each in run.warnings]
     )
@@ -71,19 +82,16 @@ def _lists(store: Store) -> int:
     return store.count(RECOMMENDATIONS, ds.field("rank") == 1)
 
 
-def _rejects(store: Store) -> list[tuple[str, str]]:
+def _rejects(tables: DuckDBPyConnection) -> list[tuple[str, str]]:
     """Return a line per reason, the commonest first, and in the order of names."""
-    rows = store.scan(REJECTS, ["source", "reason"]).to_table().to_pylist()
-    found = sorted((row["source"], row["reason"]) for row in rows)
-    reasons = Counter(found).most_common(_REASONS)
-    lines = [f"{count:>4} {source}: {reason}" for (source, reason), count in reasons]
+    reasons = tables.execute(_OF_REJECTS).fetchall()
+    lines = [f"{count:>4} {source}: {reason}" for source, reason, count in reasons]
     return _under("rejects", lines or ["none"])
 
 
-def _violations(store: Store) -> list[tuple[str, str]]:
+def _violations(tables: DuckDBPyConnection) -> list[tuple[str, str]]:
     """Return a line per expectation that products fail, the one that most fail first."""
-    names = store.scan(VIOLATIONS, ["expectation"]).to_table()["expectation"].to_pylist()
-    failed = Counter(sorted(names)).most_common()
+    failed = tables.execute(_OF_VIOLATIONS).fetchall()
     return _under("violations", [f"{count:>4} {name}" for name, count in failed])
 
 
@@ -91,9 +99,7 @@ def _under(label: str, lines: list[str]) -> list[tuple[str, str]]:
     return [(label if i == 0 else "", line) for i, line in enumerate(lines)]
 
 
-def _example(store: Store) -> list[Row] | None:
+def _example(store: Store, tables: DuckDBPyConnection) -> list[Row] | None:
     """Return the list of the product with the lowest id that has one."""
-    ids = store.scan(RECOMMENDATIONS, ["product_id"], ds.field("rank") == 1).to_table()[
-        "product_id"
-    ]
-    return lookup(store.warehouse, pc.min(ids).as_py()) if len(ids) else None
+    ((lowest,),) = tables.execute(_LOWEST).fetchall()
+    return None if lowest is None else lookup(store.warehouse, lowest)

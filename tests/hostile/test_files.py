@@ -14,7 +14,7 @@ from fashionrec.errors import FashionrecError
 from fashionrec.ingest.csv_lines import line_ranges, read_header
 from fashionrec.ingest.entries import Entry
 from fashionrec.ingest.examine import Finding, examine_entry
-from fashionrec.ingest.links import read_needed
+from fashionrec.ingest.links import entry_of, is_wanted, read_links
 from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import COLUMNS, Record, read_records
@@ -86,8 +86,10 @@ def test_a_bad_link_is_a_reject(case: Case, folder: Path) -> None:
     assert isinstance(case.content, bytes)
     (folder / "images.csv").write_bytes(LINKS_HEADER + b"\n" + case.content + b"\n")
     with bounded():
-        needed, unreadable = read_needed(folder, {2}, fetch_links=False)
-        said = [link.reason or "" for link in unreadable]
+        links = list(read_links(folder))
+        said = [link.reason or "" for link in links]
+        wanted = (e for e in links if e.product_id == 2 and is_wanted(e, fetch_links=False))
+        needed = [entry_of(folder, link) for link in wanted]
         said += [str(examine_entry(folder, entry, LIMITS).problem) for entry in needed]
     assert_says(case, said)
 
@@ -96,7 +98,7 @@ def test_a_bad_link_is_a_reject(case: Case, folder: Path) -> None:
 def test_a_bad_images_csv_is_one_line(case: Case, folder: Path) -> None:
     case.write(folder / "images.csv")
     with bounded(), pytest.raises(FashionrecError, match=case.says):
-        read_needed(folder, {2}, fetch_links=False)
+        list(read_links(folder))
 
 
 @each(PICTURES)

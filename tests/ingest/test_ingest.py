@@ -12,6 +12,7 @@ from fashionrec.config import load
 from fashionrec.errors import FashionrecError, RefusedError
 from fashionrec.ingest import frames
 from fashionrec.ingest.ingest import ingest
+from fashionrec.ingest.listed import FOLDER
 from fashionrec.runs import recorded
 from fashionrec.store import Store
 from fashionrec.tables import FILES, IMAGES, PRODUCTS, REJECTS, RUNS
@@ -135,8 +136,10 @@ def test_a_half_copied_catalogue_is_refused(night: Store, copy: Path, lost: str)
         run(night, copy)
     assert versions(night) == before
     assert night.read(RUNS).orderBy("started_at", ascending=False).first().status == "refused"
+    assert not Path(night.warehouse, FOLDER).exists()
     run(night, copy, allow_removal=True)
     assert versions(night) != before
+    assert not Path(night.warehouse, FOLDER).exists()
 
 
 def test_a_moved_catalogue_refreshes_files_alone(night: Store, copy: Path) -> None:

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyspark.sql import SparkSession
 
 from fashionrec.errors import FashionrecError
-from fashionrec.ingest.entries import Entry
-from fashionrec.ingest.links import Link, known_entry, read_links, read_needed
+from fashionrec.ingest import linked
+from fashionrec.ingest.entries import LINK, Entry
+from fashionrec.ingest.frames import as_entry
+from fashionrec.ingest.links import Link, known_entry, read_links
 
 NO_ID = "the file's name is no product id"
 OUTSIDE = "the link leads out of the catalogue's folder"
@@ -65,7 +68,6 @@ def test_a_line_that_cannot_be_read_has_a_reason(tmp_path: Path) -> None:
 
 def test_without_images_csv_there_are_no_links(tmp_path: Path) -> None:
     assert list(read_links(tmp_path)) == []
-    assert read_needed(tmp_path, {1}, True) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -83,23 +85,33 @@ def test_a_header_that_cannot_do_is_an_error(tmp_path: Path, content: bytes, mes
     assert str(raised.value) == f"{tmp_path / 'images.csv'}: {message}"
 
 
-def needed(folder: Path, content: str, fetch_links: bool = False) -> list[tuple[int | None, str]]:
-    entries, _ = read_needed(written(folder, "filename,link\n" + content), {1, 2, 3}, fetch_links)
-    return [(entry.line, str(entry.raw)) for entry in entries]
+def needed(
+    spark: SparkSession, folder: Path, content: str, fetch_links: bool = False
+) -> list[Entry]:
+    """The entries that are needed of the links of three products, in the order of lines."""
+    links = linked.links_of(spark, written(folder, "filename,link\n" + content))
+    products = spark.createDataFrame([(1,), (2,), (3,)], "product_id BIGINT")
+    checks = {LINK: "limits"}
+    entries = linked.needed_entries(links, products, folder, checks, fetch_links=fetch_links)
+    rows = entries.collect()
+    assert {row.checks for row in rows} <= {"limits"}
+    return sorted((as_entry(row.asDict()) for row in rows), key=lambda entry: entry.line or 0)
 
 
-def test_only_links_of_the_products_are_needed(tmp_path: Path) -> None:
+def test_only_links_of_the_products_are_needed(spark: SparkSession, tmp_path: Path) -> None:
     content = "1.jpg,a\n4.jpg,b\n2.jpg,a\n1.png,c\n1.jpg,a\n3.jpg,http://a.example/3.jpg\n"
     local = [(2, "a"), (4, "a"), (5, "c")]
-    assert needed(tmp_path, content) == local
-    assert needed(tmp_path, content, fetch_links=True) == [*local, (7, "http://a.example/3.jpg")]
+    found = needed(spark, tmp_path, content)
+    assert [(entry.line, entry.raw) for entry in found] == local
+    found = needed(spark, tmp_path, content, fetch_links=True)
+    assert [(e.line, e.raw) for e in found] == [*local, (7, "http://a.example/3.jpg")]
 
 
 @pytest.mark.parametrize("url", ["HTTPS://a", "ftp://a/b", "file:///etc/passwd", "s3://b/k"])
-def test_a_url_of_any_scheme_is_no_path(tmp_path: Path, url: str) -> None:
-    assert needed(tmp_path, f"1.jpg,{url}\n") == []
-    (entry,), _ = read_needed(tmp_path, {1}, True)
-    assert entry == Entry(f"images.csv!1!{url}", "link", 1, 0, 0, archive=url, line=2, raw=url)
+def test_a_url_of_any_scheme_is_no_path(spark: SparkSession, tmp_path: Path, url: str) -> None:
+    assert needed(spark, tmp_path, f"1.jpg,{url}\n") == []
+    (entry,) = needed(spark, tmp_path, f"1.jpg,{url}\n", fetch_links=True)
+    assert entry == Entry(f"images.csv!1!{url}", LINK, 1, 0, 0, archive=url, line=2, raw=url)
 
 
 def entry_of(folder: Path, link: str) -> Entry:

@@ -19,11 +19,15 @@ import pytest
 from conftest import ROOT
 from fashionrec import lock, read
 from fashionrec.changes import CHANGE
+from fashionrec.config import load
 from fashionrec.datafiles import write_file
 from fashionrec.doctor.storage import check_rights, scheme_of
 from fashionrec.errors import FashionrecError, HeldError, UsageError
 from fashionrec.feed import changes_since
+from fashionrec.ingest import listed
+from fashionrec.ingest.catalogue import checks_of
 from fashionrec.ingest.entries import read_content
+from fashionrec.ingest.known import compare_files
 from fashionrec.ingest.listing import list_catalogue
 from fashionrec.lock import living, locked
 from fashionrec.lookup import lookup
@@ -87,7 +91,7 @@ def hadoop_options(shop: str) -> list[str]:
         pytest.skip("Hadoop's client needs Azure's DFS endpoint, which Azurite lacks")
     jar = os.environ.get("GCS_CONNECTOR")
     if jar is None:
-        pytest.skip("GCS_CONNECTOR names no gcs-connector-3.1.3-shaded.jar of Maven Central")
+        pytest.skip("GCS_CONNECTOR names no gcs-connector-3.1.3-shaded.jar")
     server = os.environ["STORAGE_EMULATOR_HOST"]
     names = {"impl": GCS, "auth.type": "UNAUTHENTICATED", "storage.root.url": f"{server}/"}
     given = [f"spark.hadoop.fs.gs.{name}={value}" for name, value in names.items()]
@@ -117,6 +121,21 @@ def test_tar_shards_are_read_where_they_are(shop: str, catalogue: Path, tmp_path
     assert [replace(entry, mtime=0) for entry in remote] == [replace(e, mtime=0) for e in local]
     for entry in local:
         assert read_content(stored, entry, 1 << 20) == read_content(packed, entry, 1 << 20)
+
+
+def test_a_listing_is_compared_with_the_tables_and_copied_beside_them(
+    warehouse: str, catalogue: Path
+) -> None:
+    config = load()
+    checks = checks_of(config.ingest, config.expectations)
+    left = at(warehouse) / listed.FOLDER / "left.parquet"
+    left.write_bytes(b"of a killed run")
+    with listed.listed(catalogue, checks) as listing:
+        assert compare_files(TableReader(warehouse), catalogue, listing, checks).none
+        with listed.shared(listing, warehouse) as copy:
+            assert at(copy).read_bytes() == listing.read_bytes()
+            assert not left.exists()
+    assert not (at(warehouse) / listed.FOLDER).exists()
 
 
 def test_tables_are_looked_up_without_a_jvm(warehouse: str, night: Store) -> None:

@@ -48,12 +48,12 @@ def size_of(catalogue: Path) -> Size:
     """Look at a catalogue's files by name; nothing is there where it is still to be drawn."""
     if not catalogue.exists():
         return Size()
-    entries = list(list_catalogue(catalogue))
-    return Size(
-        sum(entry.size for entry in entries),
-        sum(entry.kind == IMAGE for entry in entries),
-        sum((entry.problem or "").startswith(CANNOT_READ) for entry in entries),
-    )
+    size = pictures = unreadable = 0
+    for entry in list_catalogue(catalogue):
+        size += entry.size
+        pictures += entry.kind == IMAGE
+        unreadable += (entry.problem or "").startswith(CANNOT_READ)
+    return Size(size, pictures, unreadable)
 
 
 def check_catalogue(folder: Path, size: Size, *, is_sample: bool) -> Finding:

@@ -2,7 +2,6 @@
 
 import logging
 
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from fashionrec.embed import missing
@@ -68,11 +67,11 @@ def _bring_up_to_date(
 
 def _remove_old_versions(store: Store, model: Model, keep: int) -> int:
     """Remove the rows of all but this version and the `keep` that were current before it."""
-    rows = store.scan(EMBEDDINGS, ["model_version"]).to_table()
-    present = pc.unique(rows["model_version"]).to_pylist()
     ranks = {version: rank for rank, version in enumerate(versions_by_promotion(store))}
-    present.sort(key=lambda version: (ranks.get(version, len(ranks)), version))
-    others = [version for version in present if version != model.version]
+    others = sorted(
+        store.distinct(EMBEDDINGS, "model_version") - {model.version},
+        key=lambda version: (ranks.get(version, len(ranks)), version),
+    )
     if not others[keep:]:
         return 0
     log.info("embed: removes the rows of %s", ", ".join(others[keep:]))

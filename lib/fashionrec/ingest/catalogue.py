@@ -10,7 +10,6 @@ from fashionrec.ingest import derive, frames, linked
 from fashionrec.ingest.csv_lines import Header
 from fashionrec.ingest.entries import CANNOT_READ, DETAILS, IMAGE, LINK, LINKS, STYLES
 from fashionrec.ingest.expectations import as_text
-from fashionrec.ingest.links import read_needed
 from fashionrec.ingest.listing import find_styles
 from fashionrec.ingest.pictures import Limits
 from fashionrec.settings import Expectations, FetchSettings, IngestSettings
@@ -22,7 +21,7 @@ _RULES = 1  # raise it when reading a file comes to mean something else: all are
 class Catalogue:
     """A catalogue as DataFrames: lines, entries, what they hold, and what becomes of pictures.
 
-    `links` are the lines of images.csv that cannot be read, `fetched` the bytes of links by path.
+    `links` are the lines of images.csv, `fetched` the bytes of links by path.
     """
 
     lines: DataFrame
@@ -90,33 +89,32 @@ def read_catalogue(source: Source, entries: DataFrame) -> Catalogue:
     lines = lines.transform(derive.with_superseded).persist()
     files = _files(source, entries).persist()
     pictures = derive.pictures_of(files, lines).persist()
-    unreadable = linked.unreadable_lines(entries.sparkSession, [])
+    links = linked.no_links(entries.sparkSession)
     fetched = entries.where("false").select("path", F.lit(None).cast("binary").alias("content"))
-    catalogue = Catalogue(lines, entries, files, pictures, unreadable, fetched)
+    catalogue = Catalogue(lines, entries, files, pictures, links, fetched)
     return _with_links(source, catalogue) if (source.folder / LINKS).is_file() else catalogue
 
 
 def _with_links(source: Source, catalogue: Catalogue) -> Catalogue:
     """Add the links of the products that have no picture otherwise."""
-    spark, lines = catalogue.lines.sparkSession, catalogue.lines
-    missing = {row[0] for row in derive.unpictured(lines, catalogue.pictures).collect()}
-    needed, unreadable = read_needed(source.folder, missing, source.settings.fetch_links)
-    catalogue = replace(catalogue, links=linked.unreadable_lines(spark, unreadable))
-    if not needed:
+    lines, settings = catalogue.lines, source.settings
+    links = linked.links_of(lines.sparkSession, source.folder).persist()
+    missing = derive.unpictured(lines, catalogue.pictures)
+    needed = linked.needed_entries(
+        links, missing, source.folder, source.checks, fetch_links=settings.fetch_links
+    )
+    entries = catalogue.entries.unionByName(needed).persist()
+    catalogue = replace(catalogue, entries=entries, links=links)
+    needed = entries.where(F.col("kind") == LINK)  # looked at once
+    if needed.isEmpty():
         return catalogue
-    entries = frames.entries_of(spark, needed, source.checks)
     fetched = linked.examined_links(
-        entries, _knowledge(source.known), source.folder, source.limits, source.fetching
+        needed, _knowledge(source.known), source.folder, source.limits, source.fetching
     )
-    found = _named(entries).join(fetched.drop("content"), on="path", how="inner")
+    found = _named(needed).join(fetched.drop("content"), on="path", how="inner")
     files = catalogue.files.unionByName(found).persist()
-    return replace(
-        catalogue,
-        entries=catalogue.entries.unionByName(entries).persist(),
-        files=files,
-        pictures=derive.pictures_of(files, lines).persist(),
-        fetched=fetched,
-    )
+    pictures = derive.pictures_of(files, lines).persist()
+    return replace(catalogue, files=files, pictures=pictures, fetched=fetched)
 
 
 def _files(source: Source, entries: DataFrame) -> DataFrame:

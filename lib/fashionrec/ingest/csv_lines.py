@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashionrec.errors import FashionrecError
-from fashionrec.paths import open_file
+from fashionrec.paths import open_file, read_bytes
 
 _LONGEST_LINE = 1 << 24
 
@@ -96,6 +96,12 @@ def line_ranges(path: Path, size: int = 1 << 20) -> Iterator[LineRange]:
             yield LineRange(offset, len(block), line)
             offset += len(block)
             line += block.count(b"\n")
+
+
+def lines_in(path: Path, part: LineRange) -> Iterator[tuple[int, bytes]]:
+    """Return the lines of a range with their numbers, without their line feeds."""
+    block = read_bytes(path.parent, path.name, part.offset, part.length)
+    return enumerate(block.removesuffix(b"\n").split(b"\n"), part.line)
 
 
 def split_fields(text: str, header: Header, free: str) -> list[str]:

@@ -106,14 +106,15 @@ def rejects(
 ) -> DataFrame:
     """Return the table `rejects`: lines, cells, pictures and details that could not be used.
 
-    `links` are the lines of images.csv that cannot be read.
+    `links` are the lines of images.csv, with the reason that some cannot be read.
     """
+    unreadable = links.where("reason IS NOT NULL")
     parts = (
         _rejected_lines(lines),
         _rejected_cells(lines),
         _rejected_pictures(pictures),
         _rejected_links(pictures),
-        _reject(links, LINKS, F.col("line"), F.col("raw"), F.col("reason")),
+        _reject(unreadable, LINKS, F.col("line"), F.col("raw"), F.col("reason")),
         _rejected_details(files, lines),
         _rejected_values(files),
     )

@@ -1,25 +1,43 @@
 """What an ingest would do, told without Spark and without reading a picture."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
+from fashionrec import duck
 from fashionrec.ingest.catalogue import checks_of
 from fashionrec.ingest.csv_lines import line_ranges, read_header
-from fashionrec.ingest.entries import IMAGE, Entry
 from fashionrec.ingest.guards import refuse_loss
 from fashionrec.ingest.known import FileChanges, compare_files
-from fashionrec.ingest.links import read_needed
-from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
+from fashionrec.ingest.links import is_wanted, path_of, read_links
+from fashionrec.ingest.listed import listed, write_rows
+from fashionrec.ingest.listing import find_styles
 from fashionrec.ingest.styles import BLANK, COLUMNS, read_records
 from fashionrec.read import TableReader
 from fashionrec.settings import Expectations, IngestSettings
 from fashionrec.tables import FILES, PRODUCTS
 
+_PRODUCTS = """
+    WITH ids AS (
+        SELECT DISTINCT product_id AS id FROM read_parquet($lines) WHERE product_id IS NOT NULL
+    )
+    SELECT
+        (SELECT count(*) FILTER (NOT blank) FROM read_parquet($lines)),
+        count(id), count(*) FILTER (product_id IS NULL), count(*) FILTER (id IS NULL),
+        count(product_id)
+    FROM ids FULL JOIN products ON id = product_id
+"""
+_LINKS = """
+    SELECT count(DISTINCT path) FROM read_parquet($links) link
+    SEMI JOIN read_parquet($lines) line ON line.product_id = link.product_id
+    ANTI JOIN files ON files.path = link.path
+"""
+
 
 @dataclass(frozen=True)
 class IngestForecast:
-    """Counts of lines, products and image entries as listed, and which files would be read.
+    """Counts of lines and products as listed, and of files.
 
     new, gone: products, against the table; links: of images.csv, at most so many would be read;
     changing: whether the tables may change at all.
@@ -29,16 +47,14 @@ class IngestForecast:
     products: int
     new: int
     gone: int
-    image_entries: int
     files: FileChanges
-    read: Sequence[Entry]
     links: int
     changing: bool
 
     @property
     def pictures(self) -> int:
         """At most so many pictures would come to be known."""
-        return sum(entry.kind == IMAGE for entry in self.read) + self.links
+        return self.files.pictures + self.links
 
 
 def forecast_ingest(
@@ -57,52 +73,42 @@ def forecast_ingest(
         RefusedError: too many of the products are gone, and not `allow_removal`.
     """
     find_styles(folder)
-    entries = [*csv_entries(folder), *list_catalogue(folder)]
-    files = FileChanges(entries, [], [])
-    if reader.exists(FILES):
-        files = compare_files(reader, folder, entries, checks_of(settings, expectations))
-    lines, ids = _products(folder, settings)
-    known = _known_products(reader)
-    gone = len(known - ids)
-    if not allow_removal:
-        refuse_loss("products", gone, len(known), settings.max_removed_share)
-    read = entries if verify else [*files.new, *files.changed]
-    changing = verify or not files.none or not reader.state(FILES)
-    return IngestForecast(
-        lines=lines,
-        products=len(ids),
-        new=len(ids - known),
-        gone=gone,
-        image_entries=sum(entry.kind == IMAGE for entry in entries),
-        files=files,
-        read=read,
-        links=_links(reader, folder, ids, settings) if changing else 0,
-        changing=changing,
-    )
+    checks = checks_of(settings, expectations)
+    with listed(folder, checks) as listing:
+        files = compare_files(reader, folder, listing, checks, verify=verify)
+        changing = verify or not files.none or not reader.state(FILES)
+        with duck.questions(reader, PRODUCTS, FILES) as tables:
+            lines = str(_write_lines(folder, settings, listing.parent))
+            told = tables.execute(_PRODUCTS, {"lines": lines}).fetchall()
+            ((count, products, new, gone, known),) = told
+            if not allow_removal:
+                refuse_loss("products", gone, known, settings.max_removed_share)
+            links = 0
+            if changing:
+                wanted = str(_write_links(folder, settings, listing.parent))
+                ((links,),) = tables.execute(_LINKS, {"links": wanted, "lines": lines}).fetchall()
+    return IngestForecast(count, products, new, gone, files, links, changing)
 
 
-def _products(folder: Path, settings: IngestSettings) -> tuple[int, set[int]]:
-    """Return the number of lines that are not blank, and the ids of the products in them."""
+def _write_lines(folder: Path, settings: IngestSettings, beside: Path) -> Path:
+    """Write of each line of styles.csv its product, and whether it is blank."""
     styles = find_styles(folder)
-    header, lines, ids = read_header(styles, COLUMNS), 0, set()
-    for part in line_ranges(styles):
-        for record in read_records(styles, header, part, settings.null_values):
-            lines += record.reason != BLANK
-            product_id = record.values.get("product_id")
-            if isinstance(product_id, int):  # a rejected line has no values
-                ids.add(product_id)
-    return lines, ids
+    header = read_header(styles, COLUMNS)
+    rows = (
+        {"product_id": record.values.get("product_id"), "blank": record.reason == BLANK}
+        for part in line_ranges(styles)
+        for record in read_records(styles, header, part, settings.null_values)
+    )
+    schema = pa.schema({"product_id": pa.int64(), "blank": pa.bool_()})
+    return write_rows(beside / "lines.parquet", rows, schema)
 
 
-def _known_products(reader: TableReader) -> set[int]:
-    if not reader.exists(PRODUCTS):
-        return set()
-    return set(reader.scan(PRODUCTS, ["product_id"]).to_table()["product_id"].to_pylist())
-
-
-def _links(reader: TableReader, folder: Path, products: set[int], settings: IngestSettings) -> int:
-    """Count the links that may be needed and are not known."""
-    needed = {entry.path for entry in read_needed(folder, products, settings.fetch_links)[0]}
-    if not needed or not reader.exists(FILES):
-        return len(needed)
-    return len(needed.difference(reader.scan(FILES, ["path"]).to_table()["path"].to_pylist()))
+def _write_links(folder: Path, settings: IngestSettings, beside: Path) -> Path:
+    """Write of each link that may be needed its product, and its path in the table `files`."""
+    rows = (
+        {"product_id": link.product_id, "path": path_of(link)}
+        for link in read_links(folder)
+        if is_wanted(link, settings.fetch_links)
+    )
+    schema = pa.schema({"product_id": pa.int64(), "path": pa.string()})
+    return write_rows(beside / "wanted.parquet", rows, schema)

@@ -1,19 +1,19 @@
 """The readers of this package lifted into DataFrames: one row per line, one row per file."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 from fashionrec.datafiles import Batches
 from fashionrec.ingest.csv_lines import Header, LineRange, line_ranges
 from fashionrec.ingest.entries import Entry
 from fashionrec.ingest.examine import Finding, examine_entry
+from fashionrec.ingest.listed import ENTRIES, as_batches, escape
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import COLUMNS, Record, read_records
 from fashionrec.paths import read_each
@@ -26,49 +26,40 @@ _LINES = (
     + ", ".join(f"{name} {kind}" for name, kind in _STYLES.items())
 )
 _RANGES = "offset BIGINT, length BIGINT, line BIGINT"
-_ENTRIES = pa.schema(
-    [
-        ("path", pa.string()),
-        ("kind", pa.string()),
-        ("product_id", pa.int64()),
-        ("size", pa.int64()),
-        ("mtime", pa.int64()),
-        ("archive", pa.string()),
-        ("offset", pa.int64()),
-        ("problem", pa.string()),
-        ("line", pa.int64()),
-        ("raw", pa.string()),
-        ("checks", pa.string()),
-    ]
-)
 _ENTRY_FIELDS = [field.name for field in fields(Entry)]
 FINDINGS = "path STRING, sha256 STRING, problem STRING, facts MAP<STRING,STRING>"
 _TASKS_PER_CORE = 4  # a core that meets large pictures leaves the rest to the others
-_ROWS_PER_BATCH = 10_000
 
 
 def lines_of(
     spark: SparkSession, styles: Path, header: Header, null_values: Sequence[str]
 ) -> DataFrame:
     """Return every line of styles.csv but its header; `reason` is null where it is a product."""
-    ranges = [tuple(asdict(lines).values()) for lines in line_ranges(styles)]
-    schema = arrow_schema(spark, _LINES)
 
-    def read(batches: Batches) -> Iterator[pa.RecordBatch]:
+    def read(lines: LineRange) -> Iterator[dict[str, Any]]:
+        return map(_line_row, read_records(styles, header, lines, null_values))
+
+    return read_lines(spark, styles, read, _LINES)
+
+
+def read_lines(
+    spark: SparkSession, path: Path, read: Callable[[LineRange], Iterator[dict[str, Any]]], ddl: str
+) -> DataFrame:
+    """Return the rows that `read` makes of each range of a file's lines."""
+    ranges = [tuple(asdict(lines).values()) for lines in line_ranges(path)]
+    schema = arrow_schema(spark, ddl)
+
+    def read_all(batches: Batches) -> Iterator[pa.RecordBatch]:
         for row in rows_of(batches):
-            records = read_records(styles, header, LineRange(**row), null_values)
-            yield from _as_batches(map(_line_row, records), schema)
+            yield from as_batches(read(LineRange(**row)), schema)
 
     frame = spark.createDataFrame(ranges, _RANGES).repartition(max(1, len(ranges)))
-    return frame.mapInArrow(read, _LINES)
+    return frame.mapInArrow(read_all, ddl)
 
 
-def entries_of(spark: SparkSession, entries: Iterable[Entry], checks: dict[str, str]) -> DataFrame:
-    """Return the entries as rows, with the checks that their kind is examined under."""
-    rows = (vars(entry) | {"checks": checks[entry.kind]} for entry in entries)
-    frame = spark.createDataFrame(pa.Table.from_batches(_as_batches(rows, _ENTRIES), _ENTRIES))
-    # Spark makes a task of every Arrow batch, and batches are small for the sake of pictures.
-    return frame.coalesce(spark.sparkContext.defaultParallelism)
+def entries_of(spark: SparkSession, file: str) -> DataFrame:
+    """Return the entries of a file that `listed.listed` wrote."""
+    return spark.read.schema(from_arrow_schema(ENTRIES)).parquet(escape(file))
 
 
 def examined(entries: DataFrame, folder: Path, limits: Limits) -> DataFrame:
@@ -107,11 +98,6 @@ def _entries(batch: pa.RecordBatch) -> Iterator[Entry]:
 def as_entry(row: dict[str, Any]) -> Entry:
     """Return the entry that a row of `entries_of` holds."""
     return Entry(*(row[name] for name in _ENTRY_FIELDS))
-
-
-def _as_batches(rows: Iterator[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    while portion := list(islice(rows, _ROWS_PER_BATCH)):
-        yield pa.RecordBatch.from_pylist(portion, schema)
 
 
 def arrow_schema(spark: SparkSession, ddl: str) -> pa.Schema:

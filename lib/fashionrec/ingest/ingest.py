@@ -16,11 +16,17 @@ from fashionrec.ingest.counts import (
     picture_counts,
 )
 from fashionrec.ingest.csv_lines import read_header
-from fashionrec.ingest.expectations import check_expectations, expectations_of, violations
+from fashionrec.ingest.expectations import (
+    Expectation,
+    check_expectations,
+    expectations_of,
+    violations,
+)
 from fashionrec.ingest.guards import check_removal
 from fashionrec.ingest.images import Reader, write_images
 from fashionrec.ingest.known import compare_files
-from fashionrec.ingest.listing import csv_entries, find_styles, list_catalogue
+from fashionrec.ingest.listed import listed, shared
+from fashionrec.ingest.listing import find_styles
 from fashionrec.ingest.styles import COLUMNS, extra_columns
 from fashionrec.runs import Run
 from fashionrec.settings import Expectations, FetchSettings, IngestSettings
@@ -59,18 +65,31 @@ def ingest(
     """
     header = read_header(find_styles(folder), COLUMNS)
     checks = checks_of(settings, expectations)
-    entries = [*csv_entries(folder), *list_catalogue(folder)]
-    last = store.state(FILES)
-    if last and not verify and compare_files(store, folder, entries, checks).none:
-        log.info("ingest: no file of the catalogue has changed")
-        run.count("ingest", **last["counts"], **dict.fromkeys(_NOT_STATE, 0))
-        return
-    expected = expectations_of(store.spark, expectations)
-    known = store.read(FILES).where(F.lit(not verify))
-    source = Source(folder, header, known, checks, settings, fetching)
-    catalogue = read_catalogue(source, frames.entries_of(store.spark, entries, checks))
+    with listed(folder, checks) as listing:
+        last = store.state(FILES)
+        if last and not verify and compare_files(store, folder, listing, checks).none:
+            log.info("ingest: no file of the catalogue has changed")
+            run.count("ingest", **last["counts"], **dict.fromkeys(_NOT_STATE, 0))
+            return
+        expected = expectations_of(store.spark, expectations)
+        known = store.read(FILES).where(F.lit(not verify))
+        source = Source(folder, header, known, checks, settings, fetching)
+        with shared(listing, store.warehouse) as file:
+            catalogue = read_catalogue(source, frames.entries_of(store.spark, file))
+            _bring_up_to_date(store, source, catalogue, expected, run, allow_removal)
+
+
+def _bring_up_to_date(
+    store: Store,
+    source: Source,
+    catalogue: Catalogue,
+    expected: list[Expectation],
+    run: Run,
+    allow_removal: bool,
+) -> None:
+    settings = source.settings
     counts = line_counts(catalogue.lines) | picture_counts(catalogue.pictures)
-    extra = extra_columns(header)
+    extra = extra_columns(source.header)
     counts["ignored_columns"] = len(extra)
     check_conservation(counts)
     if not allow_removal:
@@ -82,7 +101,7 @@ def ingest(
     if extra:
         log.info("ingest: styles.csv has columns of no use: %s", ", ".join(extra))
     fetched = link_counts(catalogue.fetched)  # a write of `files` would make Spark fetch anew
-    reader = Reader(folder, settings.max_bytes)
+    reader = Reader(source.folder, settings.max_bytes)
     written = _write(store, reader, catalogue, products, failing, run.run_id, counts)
     failing.unpersist()
     catalogue.unpersist()

@@ -1,26 +1,53 @@
 """A catalogue compared with what the table `files` knows of it: by name, and without Spark."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
-import pyarrow as pa
+from duckdb import DuckDBPyConnection
 
-from fashionrec.ingest.entries import CANNOT_READ, LINK, Entry
+from fashionrec import duck
+from fashionrec.ingest.entries import CANNOT_READ, IMAGE, LINK
 from fashionrec.ingest.links import known_entry
+from fashionrec.ingest.listed import ENTRIES, entry_rows, write_rows
 from fashionrec.read import TableReader
 from fashionrec.tables import FILES
 
-_COLUMNS = ["path", "kind", "size", "mtime", "checks", "problem"]
+_COMPARE = """
+    WITH compared AS (
+        SELECT entry.kind, entry.size, known.path IS NULL AS new, entry.path IS NULL AS gone,
+            NOT (new OR gone) AND (
+                starts_with(coalesce(known.problem, ''), $cannot_read)
+                OR entry.size IS DISTINCT FROM known.size
+                OR entry.mtime IS DISTINCT FROM epoch_us(known.mtime)
+                OR entry.checks IS DISTINCT FROM known.checks
+            ) AS changed,
+            CASE WHEN $verify THEN entry.kind <> $link ELSE new OR changed END AS read
+        FROM read_parquet($entries) entry FULL JOIN files known ON entry.path = known.path
+    )
+    SELECT
+        count(*) FILTER (new), count(*) FILTER (changed), count(*) FILTER (gone),
+        count(*) FILTER (kind = $image), count(*) FILTER (read),
+        CAST(coalesce(sum(size) FILTER (read), 0) AS BIGINT),
+        count(*) FILTER (read AND kind = $image)
+    FROM compared
+"""
 
 
 @dataclass(frozen=True)
 class FileChanges:
-    """Entries that are new, must be read again, or are gone."""
+    """How many entries are new, must be read again, or are gone, and how many are of pictures.
 
-    new: list[Entry]
-    changed: list[Entry]
-    gone: list[str]
+    read: how many would be read, of so many bytes, with so many pictures among them.
+    """
+
+    new: int
+    changed: int
+    gone: int
+    image_entries: int
+    read: int
+    bytes: int
+    pictures: int
 
     @property
     def none(self) -> bool:
@@ -29,32 +56,36 @@ class FileChanges:
 
 
 def compare_files(
-    reader: TableReader, folder: Path, entries: Sequence[Entry], checks: dict[str, str]
+    reader: TableReader,
+    folder: Path,
+    listing: Path,
+    checks: dict[str, str],
+    *,
+    verify: bool = False,
 ) -> FileChanges:
-    """Compare the entries, and the links that `files` knows, with the table.
+    """Compare the entries of `listed`, and the links that `files` knows, with the table.
 
     Which links are needed depends on the other files alone, so those that it knows still are.
+    With `verify` every file would be read, but no entry has changed for it.
     """
-    known = reader.scan(FILES, _COLUMNS).to_table()
-    times = known["mtime"].cast(pa.int64()).to_pylist()
-    names = ("path", "kind", "size", "checks", "problem")
-    paths, kinds, sizes, under, problems = (known[name].to_pylist() for name in names)
-    facts = dict(zip(paths, zip(sizes, times, under, strict=True), strict=True))
-    again = {p for p, problem in zip(paths, problems, strict=True) if _is_tried_again(problem)}
-    links = [known_entry(folder, p) for p, kind in zip(paths, kinds, strict=True) if kind == LINK]
-    new, changed = [], []
-    for entry in (*entries, *links):
-        if entry.path not in facts:
-            new.append(entry)
-        elif entry.path in again or facts[entry.path] != _facts(entry, checks):
-            changed.append(entry)
-    listed = {entry.path for entry in (*entries, *links)}
-    return FileChanges(new, changed, [path for path in paths if path not in listed])
+    with duck.questions(reader, FILES) as connection:
+        links = _write_known_links(connection, folder, listing.parent, checks)
+        names = {
+            "entries": [escape(str(file)) for file in (listing, links)],
+            "cannot_read": CANNOT_READ,
+            "image": IMAGE,
+            "link": LINK,
+            "verify": verify,
+        }
+        (found,) = connection.execute(_COMPARE, names).fetchall()
+        return FileChanges(*found)
 
 
-def _facts(entry: Entry, checks: dict[str, str]) -> tuple[int, int, str]:
-    return entry.size, entry.mtime, checks[entry.kind]
-
-
-def _is_tried_again(problem: str | None) -> bool:
-    return problem is not None and problem.startswith(CANNOT_READ)
+def _write_known_links(
+    connection: DuckDBPyConnection, folder: Path, beside: Path, checks: dict[str, str]
+) -> Path:
+    """Write the links that `files` knows, as they are now."""
+    known = connection.sql("SELECT path FROM files WHERE kind = ?", params=[LINK])
+    paths = (path for batch in known.to_arrow_reader() for path in batch["path"].to_pylist())
+    entries = (known_entry(folder, path) for path in paths)
+    return write_rows(beside / "links.parquet", entry_rows(entries, checks), ENTRIES)

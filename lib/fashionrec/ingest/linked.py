@@ -1,6 +1,6 @@
 """Links of images.csv lifted into DataFrames: examined product by product, several at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from pathlib import Path
@@ -10,25 +10,67 @@ import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from fashionrec.datafiles import Batches
+from fashionrec.ingest.csv_lines import LineRange, read_header
+from fashionrec.ingest.entries import LINKS
 from fashionrec.ingest.examine import examine_link
-from fashionrec.ingest.frames import FINDINGS, arrow_schema, as_entry, rows_of
+from fashionrec.ingest.frames import FINDINGS, arrow_schema, as_entry, read_lines, rows_of
 from fashionrec.ingest.hosts import Hosts
-from fashionrec.ingest.links import Link
+from fashionrec.ingest.links import COLUMNS, Link, entry_of, is_wanted, links_in
+from fashionrec.ingest.listed import ENTRIES, as_batches, entry_rows
 from fashionrec.ingest.pictures import Limits
 from fashionrec.settings import FetchSettings
 
 _AT_ONCE = 8  # products whose links one task fetches at a time, and keeps in memory
+_LINKS = "line BIGINT, raw STRING, product_id BIGINT, reason STRING"
 _KNOWN = ["path", "size", "mtime", "checks"]
 
 _Row = dict[str, Any]
 
 
-def unreadable_lines(spark: SparkSession, links: Sequence[Link]) -> DataFrame:
-    """Return lines of images.csv that cannot be read: line, raw, reason."""
-    rows = [(link.line, link.raw, link.reason) for link in links]
-    return spark.createDataFrame(rows, "line BIGINT, raw STRING, reason STRING")
+def no_links(spark: SparkSession) -> DataFrame:
+    """Return the links of a catalogue without images.csv."""
+    return spark.createDataFrame([], _LINKS)
+
+
+def links_of(spark: SparkSession, folder: Path) -> DataFrame:
+    """Return every line of images.csv that is not blank; `reason` is null where it is a link.
+
+    Raises:
+        FashionrecError: it cannot be read, or lacks a column.
+    """
+    path = folder / LINKS
+    header = read_header(path, COLUMNS)
+
+    def read(part: LineRange) -> Iterator[_Row]:
+        return map(vars, links_in(path, header, part))
+
+    return read_lines(spark, path, read, _LINKS)
+
+
+def needed_entries(
+    links: DataFrame,
+    products: DataFrame,
+    folder: Path,
+    checks: dict[str, str],
+    *,
+    fetch_links: bool,
+) -> DataFrame:
+    """Return an entry for each link of `products`, as rows of `listed.ENTRIES`.
+
+    A link that stands twice for a product is one link.
+    """
+
+    def look(batches: Batches) -> Iterator[pa.RecordBatch]:
+        wanted = (link for row in rows_of(batches) if is_wanted(link := Link(**row), fetch_links))
+        entries = (entry_of(folder, link) for link in wanted)
+        return as_batches(entry_rows(entries, checks), ENTRIES)
+
+    of_products = links.where("reason IS NULL").join(products, on="product_id", how="left_semi")
+    first = of_products.groupBy("product_id", "raw").agg(F.min("line").alias("line"))
+    return first.mapInArrow(look, from_arrow_schema(ENTRIES))
 
 
 def examined_links(

@@ -5,16 +5,24 @@ needed becomes an entry like that of a file, which `examine` reads and the table
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 
-from fashionrec.ingest.csv_lines import Header, decode, numbered_lines, read_header, split_fields
+from fashionrec.ingest.csv_lines import (
+    Header,
+    LineRange,
+    decode,
+    line_ranges,
+    lines_in,
+    read_header,
+    split_fields,
+)
 from fashionrec.ingest.entries import LINK, LINKS, NOT_REGULAR, Entry
 from fashionrec.ingest.styles import as_product_id
 
-_COLUMNS = ("filename", "link")
+COLUMNS = ("filename", "link")
 _LONGEST_PATH = 4096  # Linux' own limit; resolving a much longer one takes hours
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 
@@ -36,36 +44,33 @@ def read_links(folder: Path) -> Iterator[Link]:
         FashionrecError: it cannot be read, or lacks a column.
     """
     path = folder / LINKS
-    if not path.is_file():
-        return
-    header = read_header(path, _COLUMNS)
-    for line, raw in numbered_lines(path):
+    if path.is_file():
+        header = read_header(path, COLUMNS)
+        for part in line_ranges(path):
+            yield from links_in(path, header, part)
+
+
+def links_in(path: Path, header: Header, part: LineRange) -> Iterator[Link]:
+    """Return a link for each line of a range of images.csv that is not blank."""
+    for line, raw in lines_in(path, part):
         if line != header.line and raw.strip():
             yield _parse_line(line, raw, header)
 
 
-def read_needed(
-    folder: Path, products: Collection[int], fetch_links: bool
-) -> tuple[list[Entry], list[Link]]:
-    """Return an entry for each link of `products`, and the lines that cannot be read.
+def is_wanted(link: Link, fetch_links: bool) -> bool:
+    """Say whether a line is a link that its product may need."""
+    return link.reason is None and (fetch_links or not is_url(link.raw))
 
-    A link that stands twice for a product is one link.
-    """
-    needed: dict[str, Entry] = {}
-    unreadable = []
-    for link in read_links(folder):
-        if link.reason is not None:
-            unreadable.append(link)
-        elif link.product_id in products and (fetch_links or not is_url(link.raw)):
-            entry = _entry(folder, link)
-            needed.setdefault(entry.path, entry)
-    return list(needed.values()), unreadable
+
+def path_of(link: Link) -> str:
+    """Return what a link is called in the table `files`."""
+    return f"{LINKS}!{link.product_id}!{link.raw}"
 
 
 def known_entry(folder: Path, path: str) -> Entry:
     """Return the entry as it is now of a link that the table `files` has under `path`."""
     _, product_id, raw = path.split("!", 2)
-    return _entry(folder, Link(0, raw, int(product_id)))
+    return entry_of(folder, Link(0, raw, int(product_id)))
 
 
 def is_url(link: str | None) -> bool:
@@ -77,9 +82,8 @@ def _parse_line(line: int, raw: bytes, header: Header) -> Link:
     try:
         text = decode(raw, first=line == 1)
     except UnicodeDecodeError:
-        return Link(
-            line, raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace"), None, "not UTF-8"
-        )
+        readable = raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+        return Link(line, readable, None, "not UTF-8")
     fields = split_fields(text, header, free="link")
     if len(fields) < len(header.columns):
         return Link(line, text, None, f"{len(fields)} fields, the header has {len(header.columns)}")
@@ -90,12 +94,13 @@ def _parse_line(line: int, raw: bytes, header: Header) -> Link:
     return Link(line, row["link"].strip(), product_id)
 
 
-def _entry(folder: Path, link: Link) -> Entry:
+def entry_of(folder: Path, link: Link) -> Entry:
+    """Return the entry of a link; a local one is looked at."""
     target, size, mtime, problem = link.raw, 0, 0, None
     if not is_url(link.raw):
         target, size, mtime, problem = _look_at(folder, link.raw)
     return Entry(
-        path=f"{LINKS}!{link.product_id}!{link.raw}",
+        path=path_of(link),
         kind=LINK,
         product_id=link.product_id,
         size=size,

@@ -61,7 +61,7 @@ def find_styles(folder: Path) -> Path:
 
 
 def _list_folder(root: Path, top: str, kind: str) -> Iterator[Entry]:
-    """Walk a folder in the order of names; links to folders inside it could lead in circles."""
+    """Walk a folder, as it comes; links to folders inside it could lead in circles."""
     if is_remote(root):
         yield from _list_objects(root, top, kind)
         return
@@ -70,15 +70,15 @@ def _list_folder(root: Path, top: str, kind: str) -> Iterator[Entry]:
         below = folders.pop()
         try:
             with os.scandir(root / below) as scan:
-                children = sorted(scan, key=lambda child: child.name, reverse=True)
+                for child in scan:  # not sorted: a folder may have millions, of a kilobyte each
+                    path = f"{below}/{child.name}"
+                    if child.is_dir(follow_symlinks=False):
+                        folders.append(path)
+                    else:
+                        yield _file_entry(path, kind, child)
         except OSError as error:
             problem = f"{CANNOT_READ}{error.strerror}"
             yield Entry(_readable(below), kind, None, 0, 0, problem=problem)
-            continue
-        for child in reversed(children):
-            if not child.is_dir(follow_symlinks=False):
-                yield _file_entry(f"{below}/{child.name}", kind, child)
-        folders += [f"{below}/{c.name}" for c in children if c.is_dir(follow_symlinks=False)]
 
 
 def _children(folder: Path) -> Sequence[os.DirEntry[str] | Path]:

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fashionrec.ingest.csv_lines import Header, LineRange, decode, split_fields
-from fashionrec.paths import read_bytes
+from fashionrec.ingest.csv_lines import Header, LineRange, decode, lines_in, split_fields
 
 # The catalogue's column, and ours.
 COLUMNS = {
@@ -57,8 +56,7 @@ def read_records(
     path: Path, header: Header, lines: LineRange, null_values: Sequence[str]
 ) -> Iterator[Record]:
     """Return a record for each line of the range, the header's left out."""
-    block = read_bytes(path.parent, path.name, lines.offset, lines.length)
-    for line, raw in enumerate(block.removesuffix(b"\n").split(b"\n"), lines.line):
+    for line, raw in lines_in(path, lines):
         if line != header.line:
             yield parse_line(line, raw, header, null_values)
 

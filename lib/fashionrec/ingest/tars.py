@@ -1,13 +1,17 @@
 """The members of a tar shard, from its headers alone: nothing is unpacked."""
 
 import io
+import sqlite3
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from fashionrec.ingest.entries import IMAGE, NOT_REGULAR, Entry, id_of
 from fashionrec.paths import open_raw
+
+_IsNew = Callable[[str], bool]
 
 _MAX_SIZE = 1 << 60
 _MOST_BETWEEN = 16 << 20  # bytes of headers before a member, or of padding behind the last one
@@ -15,17 +19,19 @@ _MOST_BETWEEN = 16 << 20  # bytes of headers before a member, or of padding behi
 
 def list_tar(folder: Path, shard: Entry) -> Iterator[Entry]:
     """List a shard from its headers; damage and what lies beyond it are one entry, a problem."""
-    seen: set[str] = set()
     try:
         with (
+            _seen() as is_new,
             _Shard(open_raw(folder / shard.path)) as file,
             tarfile.open(fileobj=file, mode="r:", errors="backslashreplace") as tar,
         ):
             for member in _members(tar, file):
                 if not member.isdir():
-                    path = _unique(f"{shard.path}!{member.name}", seen)
+                    path = _unique(f"{shard.path}!{member.name}", is_new)
                     yield _member_entry(shard.path, path, member, shard.mtime)
             _check_end(tar, file)
+    except sqlite3.Error:
+        raise  # the disk of this machine is full, which says nothing of the tar
     except Exception as error:  # tarfile raises whatever its parser stumbles on
         problem = f"damaged tar: {error or type(error).__name__}"
         yield replace(shard, product_id=None, problem=problem)
@@ -55,13 +61,26 @@ def _members(tar: tarfile.TarFile, file: _Shard) -> Iterator[tarfile.TarInfo]:
         yield member
 
 
-def _unique(path: str, seen: set[str]) -> str:
+@contextmanager
+def _seen() -> Iterator[_IsNew]:
+    """Give a function that says of each text whether it comes for the first time.
+
+    A shard may have millions of members: their names are on disk, where they do not fit into a
+    few megabytes.
+    """
+    with closing(sqlite3.connect("")) as names:
+        names.execute("PRAGMA journal_mode = OFF")
+        names.execute("CREATE TABLE seen (name TEXT PRIMARY KEY) WITHOUT ROWID")
+        add = "INSERT OR IGNORE INTO seen VALUES (?)"
+        yield lambda name: names.execute(add, (name,)).rowcount == 1
+
+
+def _unique(path: str, is_new: _IsNew) -> str:
     """Number a name that the tar holds again."""
     name, occurrence = path, 1
-    while path in seen:
+    while not is_new(path):
         occurrence += 1
         path = f"{name}#{occurrence}"
-    seen.add(path)
     return path
 
 
