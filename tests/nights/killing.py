@@ -95,7 +95,7 @@ def wait_for_line(process: Process, text: str) -> None:
 
 
 def wait_for_commit(process: Process, warehouse: Path, table: str, version: int) -> None:
-    """Wait until a table has a version."""
+    """Wait until a table has a version; 0 and 1 make it, without a row."""
     name = f"{table}/{version:020}.json"
     assert wait_until(process, lambda: name in log_files(warehouse))
 

@@ -91,7 +91,7 @@ def assert_repairs(nightly: Nightly, calm: Nightly) -> None:
 def test_ctrl_c(table: str, nightly: Nightly, calm: Nightly) -> None:
     process = nightly.start()
     wait_for_work(process, nightly.warehouse)
-    wait_for_commit(process, nightly.warehouse, table, 1)
+    wait_for_commit(process, nightly.warehouse, table, 2)
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 130, output
@@ -104,7 +104,7 @@ def test_ctrl_c(table: str, nightly: Nightly, calm: Nightly) -> None:
 def test_a_killed_worker(nightly: Nightly, calm: Nightly) -> None:
     process = nightly.start()
     wait_for_work(process, nightly.warehouse)
-    wait_for_commit(process, nightly.warehouse, EMBEDDINGS.name, 1)
+    wait_for_commit(process, nightly.warehouse, EMBEDDINGS.name, 2)
     for worker in workers_of(process):
         worker.kill()
     output, _ = process.communicate(timeout=900)
