@@ -4,7 +4,7 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from fashionrec.config import load
-from fashionrec.duplicates import clusters, find_duplicates
+from fashionrec.duplicates import are_found, clusters, find_duplicates
 from fashionrec.store import Store
 from fashionrec.tables import DUPLICATES, RECOMMENDATIONS
 
@@ -32,10 +32,12 @@ def test_clusters_are_what_pairs_connect() -> None:
 def test_they_follow_recommendations_and_the_limits(night: Store) -> None:
     settings = load().near_duplicates
     version = night.version(DUPLICATES)
+    assert are_found(night, settings)
     find_duplicates(night, settings)
     assert night.version(DUPLICATES) == version
     at_once = settings.model_copy(update={"same_name": settings.same_name + 1e-9})
     rows = night.read(DUPLICATES).collect()
+    assert not are_found(night, at_once)
     find_duplicates(night, at_once)  # the same clusters: their state alone is new
     assert night.state(DUPLICATES)["same_name"] == at_once.same_name
     assert night.read(DUPLICATES).collect() == rows

@@ -1,5 +1,7 @@
 """The table `duplicates`: clusters of products that are shots or copies of the same thing."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -8,20 +10,27 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from fashionrec.lookup import SIMILAR
+from fashionrec.read import TableReader
 from fashionrec.settings import DuplicateSettings
 from fashionrec.tables import DUPLICATES, RECOMMENDATIONS
 from fashionrec.write import TableWriter
 
 
+def are_found(store: TableReader, settings: DuplicateSettings) -> bool:
+    """Say whether `duplicates` is up to date with `recommendations` and the limits."""
+    return store.state(DUPLICATES) == _state(store, settings)
+
+
 def find_duplicates(store: TableWriter, settings: DuplicateSettings) -> None:
-    """Bring `duplicates` up to date where `recommendations` or the limits have changed."""
-    state = {"read": store.version(RECOMMENDATIONS), **settings.model_dump()}
-    if store.state(DUPLICATES) == state:
-        return
+    """Bring `duplicates` up to date."""
     columns = ["product_id", "neighbour_id", "similarity"]
     pairs = store.scan(RECOMMENDATIONS, columns, _alike(settings)).to_table().to_pandas()
     rows = pa.Table.from_pandas(clusters(pairs), store.arrow_schema(DUPLICATES))
-    store.rewrite(DUPLICATES, rows.replace_schema_metadata(), state)
+    store.rewrite(DUPLICATES, rows.replace_schema_metadata(), _state(store, settings))
+
+
+def _state(store: TableReader, settings: DuplicateSettings) -> dict[str, Any]:
+    return {"read": store.version(RECOMMENDATIONS), **settings.model_dump()}
 
 
 def _alike(settings: DuplicateSettings) -> ds.Expression:

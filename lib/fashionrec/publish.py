@@ -11,7 +11,7 @@ from fashionrec.audit_names import as_count
 from fashionrec.audit_rules import Night
 from fashionrec.audits import Measured, audit
 from fashionrec.config import Config
-from fashionrec.duplicates import find_duplicates
+from fashionrec.duplicates import are_found, find_duplicates
 from fashionrec.errors import RefusedError
 from fashionrec.neighbours.searchable import is_searchable, write_searchable
 from fashionrec.read import TableReader
@@ -19,6 +19,7 @@ from fashionrec.runs import Run
 from fashionrec.session import in_one_task
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, FILES, HELD, NEIGHBOURS, PRODUCTS, RECOMMENDATIONS
+from fashionrec.write import TableWriter
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,10 @@ def publish(
         reader = TableReader(store.warehouse)
         folder = in_one_task(store.spark, lambda: write_searchable(reader, model_version))
         log.info("publish: wrote %s for searches by picture", folder)
-    find_duplicates(store, settings.near_duplicates)
+    limits = settings.near_duplicates
+    if not are_found(store, limits):
+        writer = TableWriter(store.warehouse)
+        in_one_task(store.spark, lambda: find_duplicates(writer, limits))
 
 
 def state_of(store: TableReader, model_version: str) -> dict[str, Any]:

@@ -57,12 +57,12 @@ def _object_store() -> dict[str, str]:
     return {f"spark.hadoop.fs.s3a.{name}": value for name, value in names.items()}
 
 
-def in_one_task(spark: SparkSession, work: Callable[[], str]) -> str:
-    """Return what a function returns that runs where tasks do, which need not be this machine."""
+def in_one_task(spark: SparkSession, work: Callable[[], object]) -> str:
+    """Run a function where tasks run, which need not be this machine; return its result as text."""
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for _ in batches:
-            yield pa.RecordBatch.from_pydict({"text": [work()]})
+            yield pa.RecordBatch.from_pydict({"text": [str(work())]})
 
     one = spark.range(0, 1, 1, numPartitions=1)
     return str(one.mapInArrow(run, "text STRING").collect()[0][0])
