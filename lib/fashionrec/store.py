@@ -157,8 +157,8 @@ class Store(TableWriter):
         return not large and (count <= table.rows_per_file or written.total > _SHARE * count)
 
     def _write_anew(self, table: Table, changes: DataFrame, state: dict[str, Any] | None) -> None:
-        """Write the changed table in files that workers write: MERGE would take several times as
-        long, through Java, and rewrite all files that have a row that differs."""
+        """Write the changed table in files that workers write: MERGE takes longer, through Java,
+        and writes all files anew as well that have a row that differs."""
         changed = exact(changes.where(F.col(CHANGE) != "delete").drop(CHANGE), table)
         by_product = sorted(table.key, key=lambda name: name != "product_id")  # for look-ups
         cores = self.spark.sparkContext.defaultParallelism

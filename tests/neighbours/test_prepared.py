@@ -11,6 +11,7 @@ import pytest
 from fashionrec.config import load as load_config
 from fashionrec.neighbours import prepared
 from fashionrec.neighbours.arrays import load, save
+from fashionrec.neighbours.inverted import InvertedLists
 from fashionrec.neighbours.kept import kept_lists
 from fashionrec.neighbours.prepared import Prepared, Wanted, prepare
 from fashionrec.neighbours.state import state_of
@@ -94,6 +95,10 @@ def test_every_node_has_the_same_tiles(
     assert second.summary == first.summary
     assert first.summary.pictures == first.summary.searched == COUNT
     assert rows_of(second) == rows_of(first)
+    shuffled = replace(wanted, inverted=f"{wanted.inverted}-other")
+    monkeypatch.undo()
+    monkeypatch.setattr(prepared, "train_lists", lambda *_: other(first))
+    assert prepare(shuffled, node(tmp_path, "third")).summary != first.summary
     lists, references = rows_of(first)[: first.summary.tiles[0]], first.tiles[1]
     assert sorted(chain(*lists)) == list(range(COUNT))
     assert (references.purpose, references.inverted) == ("reference", False)
@@ -124,6 +129,13 @@ def test_a_node_that_failed_is_made_ready_again(
             prepare(wanted, above)
     assert list(above.glob("neighbours-one/*"))
     assert prepare(wanted, above).summary.searched == COUNT
+
+
+def other(first: Prepared) -> InvertedLists:
+    """As by a processor that adds in another order: one picture is in another list."""
+    list_of = np.array(first.inverted.list_of)
+    list_of[0] = (list_of[0] + 1) % len(first.inverted.centroids)
+    return replace(first.inverted, list_of=list_of)
 
 
 def full(*args: object) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 Kind = TypeVar("Kind")
 
-_REST = "rest.json"
+REST = "rest.json"  # the last to be written
 
 
 def save(folder: Path, value: Any) -> None:
@@ -24,12 +24,12 @@ def save(folder: Path, value: Any) -> None:
             np.save(folder / f"{name}.npy", part)
         else:
             rest[name] = part
-    (folder / _REST).write_text(json.dumps(rest))
+    (folder / REST).write_text(json.dumps(rest))
 
 
 def load(kind: type[Kind], folder: Path) -> Kind:
     """Return what `save` wrote, its arrays mapped and not to be written to."""
-    kinds, parts = get_type_hints(kind), json.loads((folder / _REST).read_text())
+    kinds, parts = get_type_hints(kind), json.loads((folder / REST).read_text())
     for path in folder.iterdir():
         if path.is_dir():
             parts[path.name] = load(kinds[path.name], path)

@@ -14,6 +14,7 @@ from pyspark import SparkFiles
 from pyspark.sql import DataFrame, SparkSession
 
 from fashionrec.changes import CHANGE
+from fashionrec.errors import FashionrecError
 from fashionrec.neighbours.cells import Cells, cut
 from fashionrec.neighbours.lists import Floats, Ints, Pairs
 from fashionrec.neighbours.plans import ENTRY, as_entries, changed_entries
@@ -39,13 +40,16 @@ def search_lists(spark: SparkSession, wanted: Wanted) -> tuple[Summary, DataFram
     portions = max(1, min(tasks, _PORTIONS * spark.sparkContext.defaultParallelism))
     numbers = spark.range(0, tasks, 1, numPartitions=portions)
     threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
-    return summary, numbers.mapInArrow(partial(_run, wanted=wanted, threads=threads), FOUND)
+    run = partial(_run, wanted=wanted, summary=summary, threads=threads)
+    return summary, numbers.mapInArrow(run, FOUND)
 
 
 def _run(
-    batches: Iterable[pa.RecordBatch], wanted: Wanted, threads: int
+    batches: Iterable[pa.RecordBatch], wanted: Wanted, summary: Summary, threads: int
 ) -> Iterator[pa.RecordBatch]:
     torch.set_num_threads(threads)
+    if _Node.of(wanted).ready.summary != summary:  # a product might be in no node's tiles
+        raise FashionrecError("neighbours: nodes differ in what they made ready: run again")
     for batch in batches:
         for number in batch["id"].to_pylist():
             for found in _Node.of(wanted).run(number):

@@ -7,11 +7,13 @@ the lists that pictures are inverted by, which the first node leaves for the oth
 
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from zlib import crc32
 
 import faiss
 import numpy as np
@@ -19,7 +21,7 @@ import pyarrow as pa
 
 from fashionrec.embed.devices import task_device
 from fashionrec.errors import FashionrecError
-from fashionrec.neighbours.arrays import load, save
+from fashionrec.neighbours.arrays import REST, load, save
 from fashionrec.neighbours.catalogue import Catalogue, catalogue_of, export_vectors
 from fashionrec.neighbours.inverted import InvertedLists, train_lists
 from fashionrec.neighbours.items import Items
@@ -56,13 +58,15 @@ class Wanted:
 @dataclass(frozen=True)
 class Summary:
     """How much there is: products, distinct pictures, lists to be searched for, tiles of each
-    request; `anew`: why all lists are made anew, None where they are brought up to date."""
+    request, and a checksum of who is in which; `anew`: why all lists are made anew, None where they
+    are brought up to date."""
 
     anew: str | None
     products: int
     pictures: int
     searched: int
     tiles: list[int]
+    checksum: int
 
 
 @dataclass(frozen=True)
@@ -192,7 +196,10 @@ def _prepare(wanted: Wanted, folder: Path) -> Summary:
         for i, request in enumerate(requests)
     ]
     searched = sum(len(part.plan.search) for part in parts)
-    return Summary(anew, len(keys), pictures, searched, tiles)
+    checksum = 0
+    for i in range(len(tiles)):
+        checksum = crc32(load(Tiles, folder / f"tiles-{i}").rows.tobytes(), checksum)
+    return Summary(anew, len(keys), pictures, searched, tiles, checksum)
 
 
 def _reading(reader: TableReader, wanted: Wanted, folder: Path) -> Callable[[str], pa.Table]:
@@ -216,15 +223,16 @@ def _mapped(path: Path) -> pa.Table:
 
 def _invert(wanted: Wanted, folder: Path) -> None:
     shared, own = at(wanted.inverted), folder / "inverted"
-    if shared.is_dir():
+    if (shared / REST).is_file():
         copy_files(shared.iterdir(), own)
         return
     vectors = np.load(folder / _VECTORS, mmap_mode="r")
     settings = wanted.settings
-    faiss.omp_set_num_threads(wanted.cores)  # the others have to wait for it
+    cores = min(wanted.cores, len(os.sched_getaffinity(0)))
+    faiss.omp_set_num_threads(cores)  # other tasks have to wait for it
     save(own, train_lists(vectors, settings.probes, settings.exact_up_to))
     faiss.omp_set_num_threads(1)
-    copy_files(own.iterdir(), shared)
+    copy_files(sorted(own.iterdir(), key=lambda file: file.name == REST), shared)
 
 
 def _save_tiles(
