@@ -12,6 +12,7 @@ import pytest
 from pyspark import cloudpickle
 from pyspark.sql import DataFrame
 
+from fashionrec.changes import Written
 from fashionrec.errors import FashionrecError
 from fashionrec.store import Store
 from fashionrec.tables import REJECTS
@@ -63,10 +64,11 @@ Change = Callable[[Store, DataFrame], None]
 @pytest.fixture(params=[Store._merge, Store._write_anew])
 def update(request: pytest.FixtureRequest) -> Change:
     """Both ways to write a change."""
+    counts = [Written(updated=1)] if request.param == Store._write_anew else []
 
     def updated(store: Store, rows: DataFrame) -> None:
         changes = rows.selectExpr("*", "'update' AS _change")
-        request.param(store, REJECTS, changes, {"seen": 1})
+        request.param(store, REJECTS, changes, *counts, {"seen": 1})
 
     return updated
 

@@ -35,7 +35,7 @@ def test_sync_writes_only_what_differs(store: Store, spark: SparkSession) -> Non
 def test_few_changes_of_a_table_of_many_files_are_merged(
     store: Store, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = replace(REJECTS, rows_per_file=100_000)
+    small = replace(REJECTS, internal=True, rows_per_file=100_000)
     rows = spark.range(1, 251).selectExpr(
         "'r' AS run_id", "'s' AS source", "string(id) AS position", "'a' AS raw", "'x' AS reason"
     )

@@ -57,7 +57,7 @@ def questions(reader: TableReader, *tables: Table) -> Iterator[duckdb.DuckDBPyCo
     """Give a connection in which tables are there under their names, to ask of all their rows.
 
     What does not fit into its memory is on disk meanwhile. A table that is not there yet has no
-    rows; columns of lists and maps are left out.
+    rows, and no columns of lists and maps.
     """
     with TemporaryDirectory(prefix="fashionrec-") as folder, _open(at(reader.warehouse)) as found:
         found.execute(f"SET temp_directory = {_quote(folder)}; {_BOUNDS}")

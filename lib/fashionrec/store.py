@@ -27,7 +27,6 @@ from fashionrec.tables import Table
 from fashionrec.write import TableWriter
 
 _SHARE = 0.01  # of rows that differ, past which they are likely to be in every file
-_ROWS_OF_LARGE_FILES = 100_000
 _ROWS_PER_TASK = 50_000  # of a table that is written anew: fewer are not worth a task
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
@@ -114,7 +113,7 @@ class Store(TableWriter):
         if not (written.updated or written.deleted):
             self.append(table, changes.drop(CHANGE), state)
         elif self._is_sooner_written_anew(table, written):
-            self._write_anew(table, changes, state)
+            self._write_anew(table, changes, written, state)
         else:
             self._merge(table, changes, state)
 
@@ -152,17 +151,20 @@ class Store(TableWriter):
 
     def _is_sooner_written_anew(self, table: Table, written: Written) -> bool:
         """Say whether most files would have to be written anew in any case."""
+        if not table.internal:  # its change feed would tell of every row
+            return False
         count = self.count(table)
-        large = table.rows_per_file < _ROWS_OF_LARGE_FILES  # few rows of many bytes make a file
-        return not large and (count <= table.rows_per_file or written.total > _SHARE * count)
+        return count <= table.rows_per_file or written.total > _SHARE * count
 
-    def _write_anew(self, table: Table, changes: DataFrame, state: dict[str, Any] | None) -> None:
+    def _write_anew(
+        self, table: Table, changes: DataFrame, written: Written, state: dict[str, Any] | None
+    ) -> None:
         """Write the changed table in files that workers write: MERGE takes longer, through Java,
         and writes all files anew as well that have a row that differs."""
         changed = exact(changes.where(F.col(CHANGE) != "delete").drop(CHANGE), table)
         by_product = sorted(table.key, key=lambda name: name != "product_id")  # for look-ups
         cores = self.spark.sparkContext.defaultParallelism
-        count = self.count(table)
+        count = self.count(table) + written.inserted - written.deleted
         tasks = max(-(-count // table.rows_per_file), min(cores, -(-count // _ROWS_PER_TASK)), 1)
 
         def write() -> None:

@@ -26,6 +26,7 @@ class Table:
     """A Delta table of the warehouse; `key` is unique and never null.
 
     Every row fulfils the `checks`, names and SQL: audits see to ours, and Delta refuses others'.
+    Of an `internal` one only a night's own steps need know which rows a commit changed.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     rows_per_file: int = 1_000_000
+    internal: bool = False
     checks: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -135,6 +137,7 @@ FILES = Table(
     problem    STRING     why it cannot be used; null: it can
     facts      MAP<STRING,STRING>  what was found: format, width, ... or price, brand, ...
     """),
+    internal=True,
 )
 
 MODELS = Table(
@@ -177,6 +180,7 @@ NEIGHBOURS = Table(
     similarity    FLOAT   cosine of the two embeddings, -1 to 1
     model_version STRING  model version that made the embeddings
     """),
+    internal=True,
 )
 
 RESERVES = Table(
@@ -184,6 +188,7 @@ RESERVES = Table(
     "Who comes next in the lists of `neighbours`: a list that lost a member need not be searched",
     NEIGHBOURS.key,
     NEIGHBOURS.columns,
+    internal=True,
 )
 
 RECOMMENDATIONS = Table(

@@ -86,10 +86,6 @@ def test_without_a_table_every_entry_is_new(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def many(count: int) -> Iterator[Entry]:
-    return (Entry(f"images/{i:07}.jpg", IMAGE, i, i, 1) for i in range(count))
-
-
 @contextmanager
 def peak() -> Iterator[list[int]]:
     """Give a list that then holds the most bytes that Python's objects took."""

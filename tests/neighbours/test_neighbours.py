@@ -2,11 +2,12 @@
 
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from fashionrec.config import load
 from fashionrec.errors import RefusedError
@@ -173,6 +174,15 @@ def test_what_no_list_depends_on_only_moves_the_state(store: Store, spark: Spark
     assert sorted(store.read(NEIGHBOURS).collect()) == sorted(rows)
 
 
+def few(collect: Callable[[DataFrame], list[Row]]) -> Callable[[DataFrame], list[Row]]:
+    def collected(frame: DataFrame) -> list[Row]:
+        rows = collect(frame)
+        assert len(rows) < 20  # there are forty products
+        return rows
+
+    return collected
+
+
 def test_no_row_comes_to_the_driver(
     store: Store, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,7 +197,10 @@ def test_no_row_comes_to_the_driver(
         put_shop(store, spark, changed=changed)
         with monkeypatch.context() as patch:
             patch.setattr(TableReader, "scan", scan)
-            patch.delattr(type(spark.range(1)), "toArrow")
+            frame = type(spark.range(1))
+            patch.setattr(frame, "collect", few(frame.collect))
+            for name in ("toArrow", "toPandas"):
+                patch.delattr(frame, name)
             assert search(store, settings=DEFAULTS)["rebuilt"] == int(not changed)
         assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
 
@@ -248,6 +261,19 @@ def test_a_lost_member_is_replaced_from_the_reserve(store: Store, spark: SparkSe
     assert (counts["rebuilt"], counts["lists_searched"]) == (0, 0)
     assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
     assert store.state(RESERVES) == store.state(NEIGHBOURS)
+
+
+def test_lists_are_continued_after_their_files_were_joined(
+    store: Store, spark: SparkSession
+) -> None:
+    put_shop(store, spark, changed=False)
+    search(store)
+    for table in (NEIGHBOURS, RESERVES):
+        assert store.compact(table, load().maintain) > 1
+        assert store.vacuum(table, 0, keep=()) > 1
+    put_shop(store, spark, changed=True)
+    assert search(store)["rebuilt"] == 0
+    assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
 
 
 def test_a_lost_reserve_costs_time_only(store: Store, spark: SparkSession) -> None:

@@ -28,7 +28,7 @@ _COMPARE = """
     SELECT
         count(*) FILTER (new), count(*) FILTER (changed), count(*) FILTER (gone),
         count(*) FILTER (kind = $image), count(*) FILTER (read),
-        CAST(coalesce(sum(size) FILTER (read), 0) AS BIGINT),
+        coalesce(sum(size) FILTER (read), 0),
         count(*) FILTER (read AND kind = $image)
     FROM compared
 """

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from fashionrec.changes import CHANGE, Written, count_changes
 from fashionrec.neighbours.plans import ENTRY
 from fashionrec.neighbours.state import State
+from fashionrec.opening import open_table
 from fashionrec.read import TableReader
 from fashionrec.store import Store
 from fashionrec.tables import NEIGHBOURS, RESERVES, Table
@@ -37,8 +38,10 @@ class Kept:
 
 def kept_lists(store: TableReader) -> Kept:
     """Return where the lists are that there are now."""
+    # The latest versions: VACUUM takes files of an earlier one even where its rows are the same.
+    lists, reserve = (open_table(store.path(table)).version() for table in (NEIGHBOURS, RESERVES))
     belongs = store.state(RESERVES) == store.state(NEIGHBOURS)
-    return Kept(store.version(NEIGHBOURS), store.version(RESERVES) if belongs else None)
+    return Kept(lists, reserve if belongs else None)
 
 
 def read_list(store: TableReader, kept: Kept, name: str) -> pa.Table:

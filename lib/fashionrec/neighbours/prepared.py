@@ -170,7 +170,9 @@ def _prepare(wanted: Wanted, folder: Path) -> Summary:
     reader, settings, state = TableReader(wanted.warehouse), wanted.settings, wanted.state
     keys = read_products(reader, state, settings)
     if keys is None:
-        raise FashionrecError(f"{wanted.warehouse}: changed while it was read: run again")
+        raise FashionrecError(
+            f"{wanted.warehouse}: tasks cannot read embeddings and products there"
+        )
     earlier, anew = read_before(reader, wanted.last, state, keys, settings)
     before = None if earlier is None else Before(earlier, _reading(reader, wanted, folder))
     for number, part in enumerate(plan_lists(settings, keys, before)):
@@ -198,7 +200,8 @@ def _prepare(wanted: Wanted, folder: Path) -> Summary:
     searched = sum(len(part.plan.search) for part in parts)
     checksum = 0
     for i in range(len(tiles)):
-        checksum = crc32(load(Tiles, folder / f"tiles-{i}").rows.tobytes(), checksum)
+        saved = load(Tiles, folder / f"tiles-{i}")
+        checksum = crc32(saved.starts.tobytes(), crc32(saved.rows.tobytes(), checksum))
     return Summary(anew, len(keys), pictures, searched, tiles, checksum)
 
 

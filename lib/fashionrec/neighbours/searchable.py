@@ -134,8 +134,10 @@ def _fetched(folder: Path) -> Path:
 
 
 def is_searchable(store: TableReader, model_version: str) -> bool:
-    """Say whether the files of a model version's embeddings as they are now are there."""
-    return (_folder(store, model_version, store.version(EMBEDDINGS)) / _MODEL).is_file()
+    """Say whether the files of a model version's embeddings as they are now are there, and nothing
+    that a killed run left."""
+    wanted = _folder(store, model_version, store.version(EMBEDDINGS))
+    return (wanted / _MODEL).is_file() and len(list(wanted.parent.iterdir())) == 1
 
 
 def write_searchable(store: TableReader, model_version: str) -> str:

@@ -34,7 +34,7 @@ def read_before(
     """Return the keys that the lists were made from; None, and why, where all must be made anew."""
     before = None if _differs(last, state) else read_products(store, last, settings)
     if before is None:
-        return None, why_anew(store, last, state)
+        return None, why_anew(store, last, state) or "what they were made from cannot be read"
     if is_large(before, settings) and not is_large(keys, settings):
         return None, "the catalogue is small enough for exact lists again"
     return before, None
