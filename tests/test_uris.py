@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 
+from fashionrec.errors import UsageError
 from fashionrec.paths import at
 from fashionrec.read import TableReader
 from fashionrec.tables import RUNS
@@ -29,3 +30,9 @@ def test_a_uri_stays_what_it_is(uri: str) -> None:
 def test_a_whole_bucket_may_be_a_warehouse() -> None:
     for bucket in ("s3a://shop", "gs://shop", "abfss://shop@account.dfs.core.windows.net"):
         assert TableReader(at(bucket)).path(RUNS) == f"{bucket}/runs"
+
+
+@pytest.mark.parametrize("host", ["account.dfs.core.chinacloudapi.cn", "a.dfs.core.windows.net.b"])
+def test_an_account_that_would_be_lost_is_refused(host: str) -> None:
+    with pytest.raises(UsageError, match="ACCOUNT.dfs.core.windows.net here"):
+        at(f"abfss://shop@{host}/warehouse")

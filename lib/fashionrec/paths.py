@@ -7,6 +7,7 @@ environment or by the provider's chain; nothing here ever holds one.
 
 import io
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _READS_AT_ONCE = 32
+# adlfs reads the account of no other host, and would take one of the environment in its place.
+_OTHER_AZURE = re.compile(r"abfss?://[^/]*@(?![\w-]+\.dfs\.core\.windows\.net(/|$))")
 _MODIFIED = ("LastModified", "last_modified", "mtime", "updated")  # in S3, Azure, Google
 
 
@@ -56,6 +59,8 @@ def at(path: str | Path) -> Path:
     """
     if not is_remote(path):
         return Path(path)
+    if _OTHER_AZURE.match(str(path)):
+        raise UsageError(f"{path}: Azure's storage is CONTAINER@ACCOUNT.dfs.core.windows.net here")
     try:
         # A listing that is remembered would hide what other processes write.
         return cast(Path, UPath(path, use_listings_cache=False))
