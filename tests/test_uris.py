@@ -34,5 +34,5 @@ def test_a_whole_bucket_may_be_a_warehouse() -> None:
 
 @pytest.mark.parametrize("host", ["account.dfs.core.chinacloudapi.cn", "a.dfs.core.windows.net.b"])
 def test_an_account_that_would_be_lost_is_refused(host: str) -> None:
-    with pytest.raises(UsageError, match="ACCOUNT.dfs.core.windows.net here"):
+    with pytest.raises(UsageError, match=r"ACCOUNT\.dfs\.core"):
         at(f"abfss://shop@{host}/warehouse")
