@@ -67,7 +67,6 @@ def wanted(store: Store) -> Wanted:
         last={},
         kept=kept_lists(store),
         settings=settings,
-        inverted=f"{store.warehouse}/_search/.one",
         name="one",
         cores=1,
     )
@@ -95,7 +94,7 @@ def test_every_node_has_the_same_tiles(
     assert second.summary == first.summary
     assert first.summary.pictures == first.summary.searched == COUNT
     assert rows_of(second) == rows_of(first)
-    shuffled = replace(wanted, inverted=f"{wanted.inverted}-other")
+    shuffled = replace(wanted, name="other")
     monkeypatch.undo()
     monkeypatch.setattr(prepared, "train_lists", lambda *_: other(first))
     assert prepare(shuffled, node(tmp_path, "third")).summary != first.summary

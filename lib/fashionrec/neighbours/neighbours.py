@@ -21,7 +21,6 @@ from fashionrec.neighbours.kept import (
 from fashionrec.neighbours.plans import ENTRY, applied
 from fashionrec.neighbours.prepared import Summary, Wanted
 from fashionrec.neighbours.recall import measure_recall, require_recall
-from fashionrec.neighbours.searchable import FOLDER
 from fashionrec.neighbours.state import State, state_of
 from fashionrec.paths import at, remove_folder
 from fashionrec.runs import Run
@@ -50,15 +49,14 @@ def neighbours(store: Store, model_version: str, settings: NeighbourSettings, ru
 
 
 def _wanted(store: Store, state: State, last: State, settings: NeighbourSettings) -> Wanted:
-    name, cores = uuid4().hex, store.spark.sparkContext.defaultParallelism
+    cores = store.spark.sparkContext.defaultParallelism
     return Wanted(
         warehouse=store.warehouse,
         state=state,
         last=last,
         kept=kept_lists(store),
         settings=settings,
-        inverted=f"{store.warehouse}/{FOLDER}/.{name}",
-        name=name,
+        name=uuid4().hex,
         cores=int(store.spark.conf.get("spark.executor.cores", str(cores)) or cores),
     )
 

@@ -30,6 +30,7 @@ from fashionrec.neighbours.lists import Floats, Ints, alike, are_among
 from fashionrec.neighbours.plans import Before, ListPlan, enabled_lists, plan_lists
 from fashionrec.neighbours.recall import references
 from fashionrec.neighbours.requests import Purpose, Request
+from fashionrec.neighbours.searchable import FOLDER
 from fashionrec.neighbours.shared import shared_items
 from fashionrec.neighbours.state import State, read_before, read_products
 from fashionrec.paths import at, copy_files, write_whole
@@ -42,27 +43,30 @@ _VECTORS = "vectors.npy"
 
 @dataclass(frozen=True)
 class Wanted:
-    """Lists to bring from one state to another. `kept` are those that there are; `inverted`: where
-    the first node leaves the inverted lists of a large catalogue; `name`: that of no other."""
+    """Lists to bring from one state to another. `kept` are those that there are; `name`: that
+    of no other search."""
 
     warehouse: str
     state: State
     last: State
     kept: Kept
     settings: NeighbourSettings
-    inverted: str
     name: str
     cores: int
+
+    @property
+    def inverted(self) -> str:
+        """Where the first node leaves the inverted lists of a large catalogue for the others."""
+        return f"{self.warehouse}/{FOLDER}/.{self.name}"
 
 
 @dataclass(frozen=True)
 class Summary:
-    """How much there is: products, distinct pictures, lists to be searched for, tiles of each
-    request, and a checksum of who is in which; `anew`: why all lists are made anew, None where they
-    are brought up to date."""
+    """How much there is: distinct pictures, lists to be searched for, tiles of each request, and a
+    checksum of who is in which; `anew`: why all lists are made anew, None where they are brought up
+    to date."""
 
     anew: str | None
-    products: int
     pictures: int
     searched: int
     tiles: list[int]
@@ -202,7 +206,7 @@ def _prepare(wanted: Wanted, folder: Path) -> Summary:
     for i in range(len(tiles)):
         saved = load(Tiles, folder / f"tiles-{i}")
         checksum = crc32(saved.starts.tobytes(), crc32(saved.rows.tobytes(), checksum))
-    return Summary(anew, len(keys), pictures, searched, tiles, checksum)
+    return Summary(anew, pictures, searched, tiles, checksum)
 
 
 def _reading(reader: TableReader, wanted: Wanted, folder: Path) -> Callable[[str], pa.Table]:
