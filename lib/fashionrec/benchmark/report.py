@@ -12,6 +12,8 @@ from typing import Any
 
 Figures = dict[str, Any]
 
+_REST = 20  # a look at the memory walks its pages: the watcher sleeps so many times as long
+
 
 @dataclass
 class Timings:
@@ -42,13 +44,17 @@ def seconds_of(action: Callable[[], object]) -> float:
 def peak_memory(figures: Figures, name: str) -> Iterator[None]:
     """Record the most memory, in MB, that this session's processes held meanwhile.
 
-    NAME is that of all together, NAME_per_worker that of the largest Python worker of Spark.
+    NAME is that of all together, NAME_per_worker that of the largest Python worker of Spark. What
+    several processes map is shared out among them (the kernel's proportional set size).
     """
     done, peaks = threading.Event(), [0.0, 0.0]
 
     def watch() -> None:
-        while not done.wait(0.2):
-            sizes = _resident_mb()
+        taken = 0.0
+        while not done.wait(max(0.2, _REST * taken)):
+            began = time.perf_counter()
+            sizes = _memory_mb()
+            taken = time.perf_counter() - began
             workers = [size for pid, size in sizes.items() if _is_worker(pid)]
             peaks[0] = max(peaks[0], sum(sizes.values()))
             peaks[1] = max(peaks[1], *workers, 0.0)
@@ -63,11 +69,11 @@ def peak_memory(figures: Figures, name: str) -> Iterator[None]:
         figures[name], figures[f"{name}_per_worker"] = map(round, peaks)
 
 
-def _resident_mb() -> dict[int, float]:
-    """Return the resident memory of the JVM, this driver and the python workers, from /proc."""
-    parents, page = _parents(), os.sysconf("SC_PAGE_SIZE") / 1e6
+def _memory_mb() -> dict[int, float]:
+    """Return the memory of the JVM, this driver and the python workers, from /proc."""
+    parents = _parents()
     own = [pid for pid in parents if os.getppid() in _ancestors(pid, parents)]
-    return {pid: _pages(pid) * page for pid in own}
+    return {pid: _share_mb(pid) for pid in own}
 
 
 def _is_worker(pid: int) -> bool:
@@ -98,11 +104,13 @@ def _ancestors(pid: int, parents: dict[int, int]) -> list[int]:
     return line
 
 
-def _pages(pid: int) -> int:
+def _share_mb(pid: int) -> float:
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
-        return 0
+        return 0.0  # it has ended
+    shares = (line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:"))
+    return int(next(shares, "0")) * 1024 / 1e6
 
 
 def print_figures(figures: Figures) -> None:
