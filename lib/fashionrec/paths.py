@@ -9,9 +9,8 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -27,7 +26,6 @@ Result = TypeVar("Result")
 _READS_AT_ONCE = 32
 # adlfs reads the account of no other host, and would take one of the environment in its place.
 _OTHER_AZURE = re.compile(r"abfss?://[^/]*@(?![\w-]+\.dfs\.core\.windows\.net(/|$))")
-_MODIFIED = ("LastModified", "last_modified", "mtime", "updated")  # in S3, Azure, Google
 
 
 class _AzurePath(AzurePath):
@@ -110,15 +108,6 @@ def read_each(
         return list(map(read, items))
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         return list(pool.map(read, items))
-
-
-def list_objects(folder: Path) -> Iterator[tuple[str, int, datetime]]:
-    """Return the objects below a folder of a store: name below it, bytes, and when written."""
-    store = cast(UPath, folder)
-    for path, told in sorted(store.fs.find(store.path, detail=True).items()):
-        if not path.endswith("/"):  # some tools mark folders by empty objects
-            modified = next(told[name] for name in _MODIFIED if name in told)
-            yield path.removeprefix(f"{store.path}/"), told["size"], modified
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -136,11 +136,13 @@ def test_names_of_a_shard_do_not_fill_the_memory(tmp_path: Path) -> None:
     assert_bounded(measure, 2_000, 20_000)
 
 
-def test_a_folder_does_not_fill_the_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["{}.jpg", "{}/photo.jpg"])
+def test_a_folder_does_not_fill_the_memory(tmp_path: Path, name: str) -> None:
     def measure(count: int) -> int:
-        (tmp_path / "images").mkdir(exist_ok=True)
         for i in range(count):
-            (tmp_path / "images" / f"{i}.jpg").touch()
+            file = tmp_path / "images" / name.format(i)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
         with peak() as most:
             assert sum(1 for _ in listed.list_catalogue(tmp_path)) == count
         return most[0]

@@ -14,7 +14,8 @@ from google_store import serving_gs
 from loopback import BUCKET, free_port, wait_for
 from upath import UPath
 
-from fashionrec.paths import at, list_objects
+from fashionrec.objects import list_objects
+from fashionrec.paths import at
 
 SECRET = "s3cret-of-tests"
 URIS = {

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from conftest import ROOT
-from fashionrec import lock, read
+from fashionrec import lock, objects, read
 from fashionrec.changes import CHANGE
 from fashionrec.config import load
 from fashionrec.datafiles import write_file
@@ -32,10 +32,10 @@ from fashionrec.ingest.listing import list_catalogue
 from fashionrec.lock import living, locked
 from fashionrec.lookup import lookup
 from fashionrec.neighbours.searchable import FOLDER, open_searchable, write_searchable
+from fashionrec.objects import list_objects
 from fashionrec.paths import (
     at,
     create_object,
-    list_objects,
     open_file,
     read_bytes,
     remove_folder,
@@ -195,6 +195,18 @@ def test_objects_are_written_listed_read_and_removed(shop: str) -> None:
     assert sorted(map(str, folder.iterdir())) == [f"{shop}/objects/a.txt", f"{shop}/objects/b"]
     remove_folder(folder)
     assert contents(f"{shop}/objects") == {}
+
+
+def test_objects_are_listed_a_page_at_a_time(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "_PAGE", 2)
+    folder, names = at(f"{shop}/paged"), ["a", "b c", "d/e", "ä", "日"]
+    for name in names:
+        write_whole(folder / name, b"1")
+    assert [name for name, *_ in list_objects(folder)] == names
+    pages = list_objects(folder)
+    first = next(pages)[0]
+    remove_folder(folder / "日")  # of a page that was not asked for
+    assert [first, *(name for name, *_ in pages)] == names[:-1]
 
 
 def test_of_writers_at_once_one_creates_an_object(shop: str) -> None:

@@ -18,7 +18,8 @@ from fashionrec.ingest.entries import (
     id_of,
 )
 from fashionrec.ingest.tars import list_tar
-from fashionrec.paths import is_remote, list_objects
+from fashionrec.objects import list_objects
+from fashionrec.paths import is_remote
 
 _NOT_UTF8 = "the file's name is not UTF-8"
 
@@ -61,24 +62,37 @@ def find_styles(folder: Path) -> Path:
 
 
 def _list_folder(root: Path, top: str, kind: str) -> Iterator[Entry]:
-    """Walk a folder, as it comes; links to folders inside it could lead in circles."""
     if is_remote(root):
         yield from _list_objects(root, top, kind)
-        return
-    folders = [top] if os.path.lexists(root / top) else []
-    while folders:
-        below = folders.pop()
-        try:
-            with os.scandir(root / below) as scan:
-                for child in scan:  # not sorted: a folder may have millions, of a kilobyte each
-                    path = f"{below}/{child.name}"
-                    if child.is_dir(follow_symlinks=False):
-                        folders.append(path)
-                    else:
-                        yield _file_entry(path, kind, child)
-        except OSError as error:
-            problem = f"{CANNOT_READ}{error.strerror}"
-            yield Entry(_readable(below), kind, None, 0, 0, problem=problem)
+    elif os.path.lexists(root / top):
+        yield from _walk(root, top, kind)
+
+
+def _walk(root: Path, top: str, kind: str) -> Iterator[Entry]:
+    """Go down each folder as it is met: a catalogue may have a folder per product."""
+    line = [_scan(root, top, kind)]
+    while line:
+        found = next(line[-1], None)
+        if found is None:
+            line.pop()
+        elif isinstance(found, Entry):
+            yield found
+        else:
+            line.append(_scan(root, found, kind))
+
+
+def _scan(root: Path, below: str, kind: str) -> Iterator[Entry | str]:
+    """Return what a folder has, as it comes: entries of its files, the names of its folders."""
+    try:
+        with os.scandir(root / below) as scan:
+            for child in scan:
+                path = f"{below}/{child.name}"
+                # Links to folders inside the catalogue could lead in circles.
+                is_folder = child.is_dir(follow_symlinks=False)
+                yield path if is_folder else _file_entry(path, kind, child)
+    except OSError as error:
+        problem = f"{CANNOT_READ}{error.strerror}"
+        yield Entry(_readable(below), kind, None, 0, 0, problem=problem)
 
 
 def _children(folder: Path) -> Sequence[os.DirEntry[str] | Path]:
@@ -89,7 +103,7 @@ def _children(folder: Path) -> Sequence[os.DirEntry[str] | Path]:
 
 
 def _list_objects(root: Path, top: str, kind: str) -> Iterator[Entry]:
-    """List what an object store has below a name, a thousand objects per request."""
+    """List what an object store has below a name, as it comes."""
     for name, size, modified in list_objects(root / top):
         yield Entry(f"{top}/{name}", kind, id_of(name), size, int(modified.timestamp() * 1_000_000))
 
