@@ -1,18 +1,43 @@
-"""The drawn shop is a whole catalogue, every step of it is timed, and growth is an exponent."""
+"""The drawn shop is a whole catalogue, every step of it is timed, and growth is what fits."""
 
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pyspark.sql import SparkSession
 
 from fashionrec.benchmark import scale
+from fashionrec.benchmark.growth import draw_growth, growth
 from fashionrec.benchmark.report import Figures
 from fashionrec.tables import PRODUCTS, RECOMMENDATIONS, REJECTS
 
 
-def test_growth_is_the_exponent_of_n() -> None:
-    measured: list[Figures] = [{"n": n, "x_s": 3 * n**1.5} for n in (10, 200, 3_000)]
-    assert scale._growth(measured, "x_s") == pytest.approx(1.5)
+def shaped(n: int, cores: int = 1) -> Figures:
+    """What a step takes that grows with the power of 1.5, and one that starts with 10 s."""
+    fixed = {"inverted_s": 3 * n**1.5, "embed_s": 10 + 0.002 * n / cores}
+    return {"n": n, "cores": cores, "embed_mb": 500 + 0.03 * n} | fixed
+
+
+def test_growth_is_what_fits_the_sizes() -> None:
+    measured = [shaped(n) for n in (10_000, 44_441, 200_000)]
+    fits = growth(measured, "embed") | growth(measured, "inverted") | growth(measured, "publish")
+    assert fits["inverted grows with the power of n"] == pytest.approx(1.5)
+    assert fits["embed, fixed s"] == pytest.approx(10)
+    assert fits["embed, ms per product"] == pytest.approx(2)
+    assert fits["embed, fixed MB"] == pytest.approx(500)
+    assert fits["embed, kB per product"] == pytest.approx(30)
+    assert not any("publish" in name for name in fits)
+    assert growth(measured[:1], "embed") == {}
+
+
+def test_cores_are_told_and_drawn_apart(tmp_path: Path) -> None:
+    measured = [shaped(n, cores) for cores in (1, 2) for n in (10_000, 200_000)]
+    figures = scale.summarize(measured)
+    assert figures["1 core(s), n=200000: embed_s"] == pytest.approx(410)
+    assert figures["2 core(s), embed, ms per product"] == pytest.approx(1)
+    draw_growth(measured, scale._STEPS, tmp_path / "growth.png")
+    with Image.open(tmp_path / "growth.png") as chart:
+        assert chart.size == (1100, 450)
 
 
 def test_every_step_is_timed(spark: SparkSession, tmp_path: Path) -> None:

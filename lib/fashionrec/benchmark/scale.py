@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 
+from fashionrec.benchmark.growth import draw_growth, growth
 from fashionrec.benchmark.inverted import time_inverted
 from fashionrec.benchmark.report import Figures, Timings, peak_memory, seconds_of
 from fashionrec.benchmark.shop import draw_shop, write_small_model
@@ -48,23 +49,28 @@ def run(context: Context) -> Figures:
 
     Pictures are noise of 32x24, which a small network of random weights makes embeddings of 512
     numbers; what is searched then are drawn vectors, structured like a catalogue's. `real_embed` is
-    the default model on 2,000 of the pictures. `growth` is the exponent of n.
+    the default model on 2,000 of the pictures. Of several sizes come what fits them (`growth`),
+    and a chart where --plot names a file.
     """
+    options = context.options
+    sizes = [size for size in SIZES if size <= (options.size or SIZES[-1])] or [options.size]
+    numbers = _CORES[: len(os.sched_getaffinity(0))]
+    measured = [_apart(size, cores) for cores in numbers for size in sizes]
+    if options.plot:
+        draw_growth(measured, _STEPS, options.plot)
+    return summarize(measured)
+
+
+def summarize(measured: list[Figures]) -> Figures:
+    """Return the figures of several sizes and numbers of cores as one, and how they grow."""
     figures: Figures = {"benchmark": "scale", "length": _LENGTH}
-    sizes = [size for size in SIZES if size <= (context.options.size or SIZES[-1])]
-    for cores in _CORES[: len(os.sched_getaffinity(0))]:
-        measured = [_apart(size, cores) for size in sizes or [context.options.size]]
-        for one in measured:
-            figures |= {f"n={one['n']}, {cores} core(s): {k}": v for k, v in one.items()}
-        for step in _STEPS if len(measured) > 1 else ():
-            figures[f"{cores} core(s): growth of {step}"] = _growth(measured, f"{step}_s")
+    for cores in sorted({one["cores"] for one in measured}):
+        runs = [one for one in measured if one["cores"] == cores]
+        told = {f"n={one['n']}: {name}": value for one in runs for name, value in one.items()}
+        for step in _STEPS:
+            told |= growth(runs, step)
+        figures |= {f"{cores} core(s), {name}": value for name, value in told.items()}
     return figures
-
-
-def _growth(measured: list[Figures], name: str) -> float:
-    """Return the exponent of n that fits the seconds best, by least squares of the logarithms."""
-    sizes, seconds = ([one[key] for one in measured if name in one] for key in ("n", name))
-    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
 
 
 def _apart(size: int, cores: int) -> Figures:
