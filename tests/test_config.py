@@ -179,6 +179,8 @@ def test_a_section_that_is_given_a_value(tmp_path: Path, value: str) -> None:
         assert found.endswith(f", not {tomllib.loads(f'x = {value}')['x']!r}")
     found = message_of("embed.batch_size=4", files=(path,))
     assert found == "--set embed.batch_size=4: 'embed' is no section"
+    found = message_of("neighbours=1", "neighbours.lists.x.same=[]")
+    assert found == "--set neighbours.lists.x.same=[]: 'neighbours' is no section"
 
 
 @pytest.mark.parametrize(

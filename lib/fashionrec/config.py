@@ -161,7 +161,8 @@ def _begin(values: dict[str, Any], path: tuple[str, ...]) -> None:
     """Give a new list the settings of the one without rules, and a new expectation mild ones."""
     match path:
         case ("neighbours", "lists", name, _, *_):
-            section = values["neighbours"]["lists"]
+            above = values["neighbours"]
+            section = above["lists"] if isinstance(above, dict) else None
         case ("expectations", name, _, *_):
             section = values["expectations"]
         case _:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fashionrec.errors import FashionrecError
+from fashionrec.ingest import tars
 from fashionrec.ingest.entries import DETAILS, IMAGE, Entry, read_content
 from fashionrec.ingest.examine import Finding, examine_entry
 from fashionrec.ingest.listing import find_styles, list_catalogue
@@ -302,6 +303,18 @@ def test_no_two_members_share_a_path_even_where_a_name_looks_numbered(tmp_path: 
         "images.tar!1.jpg#2#2#2",
     ]
     assert contents(tmp_path) == [b"a", b"b", b"c", b"d"]
+
+
+def test_many_equal_names_are_each_numbered_at_once() -> None:
+    asked: list[str] = []
+    with tars._times() as times:
+
+        def counted(name: str) -> int:
+            asked.append(name)
+            return times(name)
+
+        assert len({tars._unique("1.jpg", counted) for _ in range(500)}) == 500
+    assert len(asked) < 2 * 500
 
 
 def test_members_that_are_no_files(tmp_path: Path) -> None:

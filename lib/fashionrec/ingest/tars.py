@@ -11,7 +11,7 @@ from pathlib import Path
 from fashionrec.ingest.entries import IMAGE, NOT_REGULAR, Entry, id_of
 from fashionrec.paths import open_raw
 
-_IsNew = Callable[[str], bool]
+_Times = Callable[[str], int]
 
 _MAX_SIZE = 1 << 60
 _MOST_BETWEEN = 16 << 20  # bytes of headers before a member, or of padding behind the last one
@@ -21,13 +21,13 @@ def list_tar(folder: Path, shard: Entry) -> Iterator[Entry]:
     """List a shard from its headers; damage and what lies beyond it are one entry, a problem."""
     try:
         with (
-            _seen() as is_new,
+            _times() as times,
             _Shard(open_raw(folder / shard.path)) as file,
             tarfile.open(fileobj=file, mode="r:", errors="backslashreplace") as tar,
         ):
             for member in _members(tar, file):
                 if not member.isdir():
-                    path = _unique(f"{shard.path}!{member.name}", is_new)
+                    path = _unique(f"{shard.path}!{member.name}", times)
                     yield _member_entry(shard.path, path, member, shard.mtime)
             _check_end(tar, file)
     except sqlite3.Error:
@@ -62,25 +62,28 @@ def _members(tar: tarfile.TarFile, file: _Shard) -> Iterator[tarfile.TarInfo]:
 
 
 @contextmanager
-def _seen() -> Iterator[_IsNew]:
-    """Give a function that says of each text whether it comes for the first time.
+def _times() -> Iterator[_Times]:
+    """Give a function that says how often it has been asked of a text, this time included.
 
     A shard may have millions of members: their names are on disk, where they do not fit into a
     few megabytes.
     """
     with closing(sqlite3.connect("")) as names:
         names.execute("PRAGMA journal_mode = OFF")
-        names.execute("CREATE TABLE seen (name TEXT PRIMARY KEY) WITHOUT ROWID")
-        add = "INSERT OR IGNORE INTO seen VALUES (?)"
-        yield lambda name: names.execute(add, (name,)).rowcount == 1
+        names.execute("CREATE TABLE asked (name TEXT PRIMARY KEY, times INT) WITHOUT ROWID")
+        count = """
+            INSERT INTO asked VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times + 1
+            RETURNING times"""
+        yield lambda name: int(names.execute(count, (name,)).fetchone()[0])
 
 
-def _unique(path: str, is_new: _IsNew) -> str:
-    """Number a name that the tar holds again."""
-    name, occurrence = path, 1
-    while not is_new(path):
-        occurrence += 1
-        path = f"{name}#{occurrence}"
+def _unique(name: str, times: _Times) -> str:
+    """Number a name that the tar holds again, past those that have its number of their own."""
+    count = times(name)
+    if count == 1:
+        return name
+    while times(path := f"{name}#{count}") > 1:
+        count = times(name)
     return path
 
 
