@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from fashionrec.config import load as load_config
-from fashionrec.neighbours import prepared
 from fashionrec.neighbours.arrays import load, save
 from fashionrec.neighbours.inverted import InvertedLists
 from fashionrec.neighbours.kept import kept_lists
-from fashionrec.neighbours.prepared import Prepared, Wanted, prepare
+from fashionrec.neighbours.prepare import prepare
+from fashionrec.neighbours.prepared import Prepared, Wanted
 from fashionrec.neighbours.state import state_of
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS
@@ -89,14 +89,14 @@ def test_every_node_has_the_same_tiles(
 ) -> None:
     """Although float32 sums, and so the list that a picture is nearest to, may differ."""
     first = prepare(wanted, node(tmp_path, "first"))
-    monkeypatch.delattr(prepared, "train_lists")
+    monkeypatch.delattr("fashionrec.neighbours.prepare.train_lists")
     second = prepare(wanted, node(tmp_path, "second"))
     assert second.summary == first.summary
     assert first.summary.pictures == first.summary.searched == COUNT
     assert rows_of(second) == rows_of(first)
     shuffled = replace(wanted, name="other")
     monkeypatch.undo()
-    monkeypatch.setattr(prepared, "train_lists", lambda *_: other(first))
+    monkeypatch.setattr("fashionrec.neighbours.prepare.train_lists", lambda *_: other(first))
     assert prepare(shuffled, node(tmp_path, "third")).summary != first.summary
     lists, references = rows_of(first)[: first.summary.tiles[0]], first.tiles[1]
     assert sorted(chain(*lists)) == list(range(COUNT))
@@ -111,7 +111,7 @@ def test_a_node_is_made_ready_once(
 ) -> None:
     first = prepare(wanted, node(tmp_path, "node"))
     with monkeypatch.context() as patch:
-        patch.delattr(prepared, "_prepare")
+        patch.delattr("fashionrec.neighbours.prepare._prepare")
         assert prepare(wanted, first.folder.parent).summary == first.summary
     later = prepare(replace(wanted, name="two"), first.folder.parent)
     assert later.folder.is_dir()
@@ -123,7 +123,7 @@ def test_a_node_that_failed_is_made_ready_again(
 ) -> None:
     above = node(tmp_path, "node")
     with monkeypatch.context() as patch:
-        patch.setattr(prepared, "_save_tiles", full)
+        patch.setattr("fashionrec.neighbours.prepare._cut", full)
         with pytest.raises(OSError, match="full"):
             prepare(wanted, above)
     assert list(above.glob("neighbours-one/*"))

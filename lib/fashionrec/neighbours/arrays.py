@@ -1,4 +1,4 @@
-"""Dataclasses of arrays as folders of files, which processes map: memory holds them once."""
+"""Dataclasses of arrays, and tables, as files that processes map: memory holds them once."""
 
 import json
 from dataclasses import is_dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
+import pyarrow as pa
 
 Kind = TypeVar("Kind")
 
@@ -36,3 +37,14 @@ def load(kind: type[Kind], folder: Path) -> Kind:
         elif path.suffix == ".npy":
             parts[path.stem] = np.load(path, mmap_mode="r").view(np.ndarray)
     return kind(**parts)
+
+
+def save_table(file: Path, rows: pa.Table) -> None:
+    """Write a table as a file to be mapped."""
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
+        writer.write_table(rows)
+
+
+def load_table(file: Path) -> pa.Table:
+    """Return what `save_table` wrote, mapped."""
+    return pa.ipc.open_file(pa.memory_map(str(file))).read_all()

@@ -18,7 +18,8 @@ from fashionrec.errors import FashionrecError
 from fashionrec.neighbours.cells import Cells, cut
 from fashionrec.neighbours.lists import Floats, Ints, Pairs
 from fashionrec.neighbours.plans import ENTRY, as_entries, changed_entries
-from fashionrec.neighbours.prepared import Prepared, Summary, Wanted, prepare
+from fashionrec.neighbours.prepare import prepare
+from fashionrec.neighbours.prepared import Prepared, Summary, Wanted
 from fashionrec.neighbours.requests import Purpose
 from fashionrec.neighbours.ruled import Found, search
 from fashionrec.neighbours.rules import no_pairs
