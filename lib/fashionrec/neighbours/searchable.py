@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory, mkdtemp
+from uuid import uuid4
 
 import numpy as np
 import pyarrow.dataset as ds
@@ -153,8 +154,7 @@ def write_searchable(store: TableReader, model_version: str) -> str:
                 _write(store, model_version, version, Path(folder))
                 _upload(Path(folder), wanted)
         else:
-            part = above / f".{wanted.name}.part"
-            rmtree(part, ignore_errors=True)
+            part = above / f".{uuid4()}"  # a lost executor may be writing still
             part.mkdir(parents=True)
             _write(store, model_version, version, part)
             os.replace(part, wanted)
