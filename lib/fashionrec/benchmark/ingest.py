@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import cycle, islice, pairwise
@@ -16,7 +18,10 @@ from pyspark.sql import SparkSession
 from fashionrec.benchmark.report import Figures, peak_memory, seconds_of
 from fashionrec.cli import Context
 from fashionrec.config import Config
+from fashionrec.ingest.catalogue import checks_of
+from fashionrec.ingest.entries import STYLES
 from fashionrec.ingest.ingest import ingest
+from fashionrec.ingest.listed import listed
 from fashionrec.ingest.pictures import Limits, UnusableError, examine_picture
 from fashionrec.ingest.styles import COLUMNS
 from fashionrec.runs import Run, recorded
@@ -68,6 +73,7 @@ def _measured(config: Config, catalogue: Path, folder: Path, size: int) -> Figur
     figures: Figures = {"benchmark": "ingest", "files": size, "cores": os.cpu_count()}
     _warm_up(config, Store(spark, folder / "warm"), folder)
     paths = sorted(str(path) for path in (catalogue / "images").iterdir())
+    figures |= _listings(checks_of(config.ingest, config.expectations), catalogue, folder)
     figures["empty_job_s"] = seconds_of(lambda: _empty_job(spark))
     figures["loop_read_hash_s"] = seconds_of(lambda: _plain_loop(paths, _read_and_hash))
     figures["loop_read_hash_decode_s"] = seconds_of(lambda: _plain_loop(paths, _read_and_decode))
@@ -87,6 +93,22 @@ def _measured(config: Config, catalogue: Path, folder: Path, size: int) -> Figur
     bound = figures["loop_read_hash_decode_s"] + figures["delta_write_s"]
     figures["first_to_loop_and_delta"] = figures["first_s"] / bound
     figures["binary_file_to_first"] = figures["binary_file_s"] / figures["first_s"]
+    return figures
+
+
+def _listings(checks: dict[str, str], catalogue: Path, folder: Path) -> Figures:
+    """Time how the driver lists the pictures, as files and as members of one tar."""
+    packed = folder / "packed"
+    packed.mkdir()
+    (packed / STYLES).touch()
+    with tarfile.open(packed / "images.tar", "w") as tar:
+        tar.add(catalogue / "images", "images")
+    figures: Figures = {}
+    for name, where in (("files", catalogue), ("members", packed)):
+        began = time.perf_counter()
+        with listed(where, checks) as file:
+            figures[f"list_{name}_s"] = time.perf_counter() - began
+            figures[f"list_{name}_bytes"] = file.stat().st_size
     return figures
 
 
