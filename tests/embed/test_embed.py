@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from conftest import ROOT, write_model
 from fashionrec.config import load
 from fashionrec.embed import embed as step
+from fashionrec.embed import missing
 from fashionrec.embed.decode import as_pixels
 from fashionrec.embed.model import load_model
 from fashionrec.embed.network import load_network
@@ -99,7 +100,10 @@ def test_a_killed_run_goes_on_where_it_stopped(night: Store, tiny_model: Path) -
     assert kept % 10 == 0
     assert 20 <= kept < len(whole)
     assert night.read(RUNS).where("job = 'embed'").first().status == "running"
+    left = Path(night.warehouse, missing._FOLDER)  # which pictures there were to compute
+    assert left.is_dir()
     counts = run(night, tiny_model, portions)
+    assert not left.exists()
     assert counts["kept"] == kept
     assert embeddings(night) == whole
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from fashionrec.embed.devices import executors_have_gpu
 from fashionrec.embed.engines import choose_program
 from fashionrec.embed.frames import Sent, send
-from fashionrec.embed.missing import portions, unseen
+from fashionrec.embed.missing import in_files, in_portions, ranges, unseen
 from fashionrec.embed.model import Model
 from fashionrec.embed.reading import contents_of_files
 from fashionrec.embed.writing import Target, written
@@ -33,16 +33,28 @@ def compute_missing(
     store: Store, model: Model, settings: EmbedSettings, run: Run
 ) -> tuple[int, int]:
     """Compute each distinct picture without a row once; return how many succeeded and failed."""
-    ranges = portions(unseen(store, model.version), settings.commit_every)
-    if not ranges:
-        return 0, 0
+    wanted = in_portions(unseen(store, model.version), settings.commit_every)
+    with in_files(wanted, store.warehouse) as pictures:  # else each portion would compare them all
+        portions = ranges(pictures)
+        return _compute(store, pictures, portions, model, settings, run) if portions else (0, 0)
+
+
+def _compute(
+    store: Store,
+    pictures: DataFrame,
+    portions: list[Row],
+    model: Model,
+    settings: EmbedSettings,
+    run: Run,
+) -> tuple[int, int]:
     sent = _send(store, model, settings, run)
     state = _state(store, model, sent.engine, run)
     began, failed = time.monotonic(), 0
-    total = sum(portion["size"] for portion in ranges)
+    total = sum(portion["size"] for portion in portions)
     with followed(store.spark, "embed", total, "images", lambda: sent.finished.value) as costs:
-        for portion in ranges:
-            failed += _append_encoded(store, portion, model, sent, state)
+        for portion in portions:
+            wanted = _with_files(store, pictures, portion)
+            failed += _append_encoded(store, wanted, portion["size"], model, sent, state)
     run.seconds |= {
         "embed.compute": time.monotonic() - began,
         "embed.decode": sent.decode_seconds.value,
@@ -81,32 +93,30 @@ def engines_of(store: Store, model_version: str) -> list[str]:
 
 
 def _append_encoded(
-    store: Store, portion: Row, model: Model, sent: Sent, state: dict[str, Any]
+    store: Store, pictures: DataFrame, size: int, model: Model, sent: Sent, state: dict[str, Any]
 ) -> int:
     """Encode and commit one portion; return how many of its pictures could not be decoded."""
-    cores = store.spark.sparkContext.defaultParallelism
-    tasks = max(cores, portion["size"] // _PICTURES_PER_TASK)
+    tasks = max(store.spark.sparkContext.defaultParallelism, size // _PICTURES_PER_TASK)
     reading = {"spark.sql.files.minPartitionNum": str(tasks)}
     folder, schema = absolute(store.path(EMBEDDINGS)), store.arrow_schema(EMBEDDINGS)
     target = Target(folder, schema, model.version, model.threshold)
     contents = partial(contents_of_files, folder=absolute(store.path(IMAGES)))
     with with_properties(store.spark, reading):
-        done = written(_pictures_in(store, model, portion), sent, target, contents)
+        done = written(pictures, sent, target, contents)
     store.add_files(EMBEDDINGS, done.files, state)
     if done.failed:
         log.warning("embed: a picture %s", done.problem)
     return done.failed
 
 
-def _pictures_in(store: Store, model: Model, portion: Row) -> DataFrame:
-    """Return the pictures of a portion that have no embedding yet, with the file each lies in.
+def _with_files(store: Store, pictures: DataFrame, portion: Row) -> DataFrame:
+    """Return the pictures of a portion, with the file that each lies in.
 
     Each task has those of some files, as many bytes as the other tasks.
     """
     # The range of ids lets Delta skip the files of `images` that hold none of them.
     within = F.col("product_id").between(portion["low"], portion["high"])
-    # Asked again, not remembered: what Spark caches of a table outlives the table's next commit.
-    wanted = F.broadcast(unseen(store, model.version).where(within))
+    wanted = F.broadcast(pictures.where(F.col("portion") == portion["portion"]))
     file = F.col("_metadata.file_name").alias("file")
-    pictures = store.read(IMAGES).where(within).select("product_id", file)
-    return pictures.join(wanted, on="product_id", how="inner")
+    rows = store.read(IMAGES).where(within).select("product_id", file)
+    return rows.join(wanted.drop("portion"), on="product_id", how="inner")

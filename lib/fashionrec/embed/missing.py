@@ -1,10 +1,19 @@
 """Which pictures lack an embedding: joins on the keys, never a scan of the pictures' bytes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
 from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
+from fashionrec.ingest.listed import escape
+from fashionrec.paths import absolute, at, remove_folder
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, IMAGES
+
+_FOLDER = "_unseen"  # below the warehouse
 
 
 def pictures(store: Store) -> DataFrame:
@@ -44,13 +53,40 @@ def copies(store: Store, model_version: str) -> DataFrame:
     return missing(store, model_version).join(donors, on="image_sha256", how="inner")
 
 
-def portions(rows: DataFrame, size: int) -> list[Row]:
-    """Cut the ids of `unseen` into ranges of `size` pictures: rows of size, low, high."""
+def in_portions(rows: DataFrame, size: int) -> DataFrame:
+    """Number portions of `size` pictures in rows of `unseen`, in the order of their ids."""
     place = F.row_number().over(Window.orderBy("product_id")) - 1
-    numbered = rows.select("product_id", F.floor(place / size).alias("portion"))
-    ranges = numbered.groupBy("portion").agg(
+    return rows.withColumn("portion", F.floor(place / size))
+
+
+def ranges(portions: DataFrame) -> list[Row]:
+    """Return the portions as rows of portion, size, low and high, the first and last of its ids."""
+    found = portions.groupBy("portion").agg(
         F.count("*").alias("size"),
         F.min("product_id").alias("low"),
         F.max("product_id").alias("high"),
     )
-    return ranges.orderBy("portion").collect()
+    return found.orderBy("portion").collect()
+
+
+@contextmanager
+def in_files(rows: DataFrame, warehouse: str) -> Iterator[DataFrame]:
+    """Give rows as files below the warehouse, which then go; so do those of a killed run.
+
+    Neither a cache of Spark's would do, as it outlives the next commit to a table that it is of,
+    nor a local checkpoint, which an executor that is lost takes along.
+    """
+    folder = at(warehouse) / _FOLDER
+    _remove(folder)
+    # Never a name that was there before: what Spark remembers of a file goes by its name.
+    place = f"{absolute(folder)}/{uuid4()}"
+    try:
+        rows.write.parquet(place)
+        yield rows.sparkSession.read.schema(rows.schema).parquet(escape(place))
+    finally:
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    with suppress(FileNotFoundError):
+        remove_folder(folder)
