@@ -52,7 +52,7 @@ find_java() {  # prints the home of a Java 17 or 21
   local candidate
   for candidate in "${JAVA_HOME:-}" "$(dirname "$(dirname "$(readlink -f "$(command -v java || true)")")")" \
                    /usr/lib/jvm/* /opt/java/* /Library/Java/JavaVirtualMachines/*/Contents/Home; do
-    [ -x "$candidate/bin/java" ] || continue
+    [ -n "$candidate" ] && [ -x "$candidate/bin/java" ] || continue
     case "$(java_major "$candidate/bin/java")" in 17 | 21) printf '%s\n' "$candidate"; return 0 ;; esac
   done
   return 1
@@ -107,20 +107,28 @@ install_jars() {
   printf '%s' "$delta_package" > "$jars/stamp"
 }
 
+# These start no JVM, so they run where there is no Java, too.
+needs_java() {
+  case "$job ${job_options[*]-} " in
+    "sql "*"--engine spark "* | "sql "*"--engine=spark "*) return 0 ;;
+    "changes "* | "dashboard "* | "lookup "* | "make_sample "* | "sql "* | "status "*) return 1 ;;
+  esac
+}
+
 set_up() {
-  if ! JAVA_HOME=$(find_java); then
+  if ! JAVA_HOME=$(find_java) && needs_java; then
     [ "$install" = 1 ] || fail "Spark needs Java 17 or 21, none was found, and installing is forbidden: install one or set JAVA_HOME"
     install_java
     JAVA_HOME=$(find_java) || fail "Java 17 was installed but cannot be found: set JAVA_HOME"
   fi
   export JAVA_HOME
-  if ! environment_ready || ! jars_ready; then
+  if ! environment_ready || { needs_java && ! jars_ready; }; then
     [ "$install" = 1 ] || fail "the environment is missing or older than requirements.txt, and installing is forbidden: run ./spark-submit.sh setup"
     exec 9> "$root/.setup.lock"
     if command -v flock >/dev/null; then flock 9; fi   # two first runs at once: the second waits
     environment_ready || install_environment
     export_spark
-    jars_ready || install_jars
+    jars_ready || ! needs_java || install_jars
     exec 9>&-   # a lock held by an inherited descriptor would outlive this script
     say "set-up: done"
   fi

@@ -44,6 +44,26 @@ def test_lookup_prints_the_five_rows_without_a_jvm(night: Store) -> None:
     ]
 
 
+def without_java(*options: object) -> subprocess.CompletedProcess[str]:
+    """Run the script in a world of its own, where no Java is installed."""
+    hidden = 'mount -t tmpfs none /usr/lib/jvm && exec env -u JAVA_HOME "$@"'
+    words = ["unshare", "-m", "sh", "-c", hidden, "sh", SCRIPT, "--no-install", *map(str, options)]
+    result = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    if "unshare" in result.stderr or "mount" in result.stderr:
+        pytest.skip(f"Java cannot be hidden here: {result.stderr.strip()}")
+    return result
+
+
+def test_questions_need_no_java(night: Store, tmp_path: Path) -> None:
+    question = ("--format", "csv", "SELECT 6 * 7 AS answer", "--warehouse", night.warehouse)
+    result = without_java("sql", *question)
+    assert (result.returncode, result.stdout.split()) == (0, ["answer", "42"]), result.stderr
+    for options in (["nightly"], ["sql", "--engine", "spark", "SELECT 1"]):
+        result = without_java(*options, "--warehouse", tmp_path / "none")
+        assert result.returncode == 1
+        assert result.stderr.startswith("error: Spark needs Java 17 or 21, none was found")
+
+
 def test_lookup_says_why_there_is_nothing(night: Store, tmp_path: Path) -> None:
     result = lookup(424242424242, "--warehouse", night.warehouse)
     assert (result.returncode, result.stdout) == (1, "")
