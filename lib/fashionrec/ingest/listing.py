@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from stat import S_ISREG
 
-from fashionrec.errors import FashionrecError
+from fashionrec.errors import FashionrecError, reason
 from fashionrec.ingest.entries import (
     CANNOT_READ,
     DETAILS,
@@ -33,7 +34,11 @@ def csv_entries(folder: Path) -> Iterator[Entry]:
 
 
 def list_catalogue(folder: Path) -> Iterator[Entry]:
-    """Return every image entry and every styles/*.json of the catalogue, by name only."""
+    """Return every image entry and every styles/*.json of the catalogue, by name only.
+
+    Raises:
+        FashionrecError: only part of a folder or of a shard could be listed.
+    """
     yield from _list_folder(folder, "images", IMAGE)
     for child in sorted(_children(folder), key=lambda child: child.name):
         if fnmatchcase(child.name, "images*.tar"):
@@ -84,28 +89,42 @@ def _walk(root: Path, top: str, kind: str) -> Iterator[Entry]:
 def _scan(root: Path, below: str, kind: str) -> Iterator[Entry | str]:
     """Return what a folder has, as it comes: entries of its files, the names of its folders."""
     try:
-        with os.scandir(root / below) as scan:
-            for child in scan:
-                path = f"{below}/{child.name}"
-                # Links to folders inside the catalogue could lead in circles.
-                is_folder = child.is_dir(follow_symlinks=False)
-                yield path if is_folder else _file_entry(path, kind, child)
+        scan = os.scandir(root / below)
     except OSError as error:
-        problem = f"{CANNOT_READ}{error.strerror}"
+        problem = f"{CANNOT_READ}{reason(error)}"
         yield Entry(_readable(below), kind, None, 0, 0, problem=problem)
+        return
+    with _to_its_end(root / below), scan:
+        for child in scan:
+            path = f"{below}/{child.name}"
+            # Links to folders inside the catalogue could lead in circles.
+            is_folder = child.is_dir(follow_symlinks=False)
+            yield path if is_folder else _file_entry(path, kind, child)
+
+
+@contextmanager
+def _to_its_end(folder: Path) -> Iterator[None]:
+    """Raise FashionrecError where a listing breaks off: what it has not told is not gone."""
+    try:
+        yield
+    except OSError as error:
+        raise FashionrecError(f"{folder}: cannot be listed: {reason(error)}") from error
 
 
 def _children(folder: Path) -> Sequence[os.DirEntry[str] | Path]:
-    if is_remote(folder):
-        return list(folder.iterdir())
-    with os.scandir(folder) as scan:  # pathlib asks for the status of each anew
-        return list(scan)
+    with _to_its_end(folder):
+        if is_remote(folder):
+            return list(folder.iterdir())
+        with os.scandir(folder) as scan:  # pathlib asks for the status of each anew
+            return list(scan)
 
 
 def _list_objects(root: Path, top: str, kind: str) -> Iterator[Entry]:
     """List what an object store has below a name, as it comes."""
-    for name, size, modified in list_objects(root / top):
-        yield Entry(f"{top}/{name}", kind, id_of(name), size, int(modified.timestamp() * 1_000_000))
+    with _to_its_end(root / top):
+        for name, size, modified in list_objects(root / top):
+            mtime = int(modified.timestamp() * 1_000_000)
+            yield Entry(f"{top}/{name}", kind, id_of(name), size, mtime)
 
 
 def _file_entry(path: str, kind: str, child: os.DirEntry[str] | Path) -> Entry:
@@ -113,7 +132,7 @@ def _file_entry(path: str, kind: str, child: os.DirEntry[str] | Path) -> Entry:
     try:
         status = child.stat()
     except OSError as error:  # a link to nowhere, or gone since it was listed
-        told = f"{CANNOT_READ}{error.strerror}"
+        told = f"{CANNOT_READ}{reason(error)}"
         return Entry(readable, kind, id_of(path), 0, 0, problem=told)
     problem = None if S_ISREG(status.st_mode) else NOT_REGULAR
     if readable != path:
