@@ -1,10 +1,23 @@
 """URIs of object stores as paths: their text names the same place in any process."""
 
 import pickle
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
+from aiohttp import ClientPayloadError
+from azure.core.exceptions import AzureError
+from botocore.exceptions import EndpointConnectionError
+from gcsfs.retry import HttpError
+from upath import UPath
 
-from fashionrec.errors import UsageError
+from fashionrec import objects
+from fashionrec.errors import FashionrecError, UsageError
+from fashionrec.ingest.entries import IMAGE, Entry
+from fashionrec.ingest.examine import Finding, examine_entry
+from fashionrec.ingest.listing import list_catalogue
+from fashionrec.ingest.pictures import Limits
 from fashionrec.paths import at
 from fashionrec.read import TableReader
 from fashionrec.tables import RUNS
@@ -36,3 +49,43 @@ def test_a_whole_bucket_may_be_a_warehouse() -> None:
 def test_an_account_that_would_be_lost_is_refused(host: str) -> None:
     with pytest.raises(UsageError, match=r"ACCOUNT\.dfs\.core"):
         at(f"abfss://shop@{host}/warehouse")
+
+
+CLIENTS_OWN = [
+    (AzureError("no such host\nrequest 7"), "AzureError: no such host"),
+    (HttpError({"code": 503, "message": "Unavailable"}), "HttpError: Unavailable, 503"),
+    (ClientPayloadError("cut"), "ClientPayloadError: cut"),
+    (
+        EndpointConnectionError(endpoint_url="http://s3"),
+        'EndpointConnectionError: Could not connect to the endpoint URL: "http://s3"',
+    ),
+    (TimeoutError(), "TimeoutError"),
+    (OSError(5, "Access Denied"), "Access Denied"),
+]
+
+
+@pytest.mark.parametrize(("error", "told"), CLIENTS_OWN, ids=str)
+def test_whatever_a_stores_client_raises_is_a_problem_of_the_picture(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def fail(*_: object, **__: object) -> bytes:
+        raise error
+
+    shop = at("s3a://shop/catalogue")
+    monkeypatch.setattr(cast(UPath, shop).fs, "cat_file", fail)
+    found = examine_entry(shop, Entry("images/1.jpg", IMAGE, 1, 5, 0), Limits(100, 100))
+    assert found == Finding(problem=f"cannot be read: {told}")
+
+
+@pytest.mark.parametrize(("error", "told"), CLIENTS_OWN, ids=str)
+def test_whatever_a_stores_client_raises_amid_a_listing_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def break_off(*_: Any) -> Iterator[objects.Told]:
+        yield "catalogue/images/1.jpg", 5, datetime.fromtimestamp(0, UTC)
+        raise error
+
+    monkeypatch.setitem(objects._PAGES, "s3a", break_off)
+    with pytest.raises(FashionrecError) as raised:
+        list(list_catalogue(at("s3a://shop/catalogue")))
+    assert str(raised.value) == f"s3a://shop/catalogue/images: cannot be listed: {told}"

@@ -9,6 +9,7 @@ from fsspec.asyn import sync
 from upath import UPath
 
 from fashionrec.errors import UsageError
+from fashionrec.paths import told_as_os_error
 
 Told = tuple[str, int, datetime]
 
@@ -28,9 +29,10 @@ def list_objects(folder: Path) -> Iterator[Told]:
         raise UsageError(f"{folder}: only s3a://, gs:// and abfss:// can be listed")
     bucket, above, *_ = store.fs.split_path(store.path)
     prefix = f"{above.rstrip('/')}/" if above else ""
-    for name, size, modified in _PAGES[store.protocol](store.fs, bucket, prefix):
-        if not name.endswith("/"):  # some tools mark folders by empty objects
-            yield name.removeprefix(prefix), size, modified
+    with told_as_os_error():
+        for name, size, modified in _PAGES[store.protocol](store.fs, bucket, prefix):
+            if not name.endswith("/"):  # some tools mark folders by empty objects
+                yield name.removeprefix(prefix), size, modified
 
 
 def _list_s3(fs: Any, bucket: str, prefix: str) -> Iterator[Told]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 
+from fashionrec.errors import reason
 from fashionrec.ingest.csv_lines import (
     Header,
     LineRange,
@@ -128,7 +129,7 @@ def _look_at(folder: Path, link: str) -> tuple[str, int, int, str | None]:
             return link, 0, 0, "the link leads out of the catalogue's folder"
         status = found.stat()
     except OSError as error:
-        return link, 0, 0, f"the link leads to no file ({error.strerror})"
+        return link, 0, 0, f"the link leads to no file ({reason(error)})"
     except (ValueError, RuntimeError):  # a null character; links that lead in a circle
         return link, 0, 0, "the link leads to no file"
     problem = None if S_ISREG(status.st_mode) else NOT_REGULAR
