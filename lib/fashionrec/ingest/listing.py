@@ -4,8 +4,12 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from pathlib import Path
+from itertools import compress
+from pathlib import Path, PurePosixPath
 from stat import S_ISREG
+from typing import cast
+
+from upath import UPath
 
 from fashionrec.errors import FashionrecError, reason
 from fashionrec.ingest.entries import (
@@ -20,7 +24,7 @@ from fashionrec.ingest.entries import (
 )
 from fashionrec.ingest.tars import list_tar
 from fashionrec.objects import list_objects
-from fashionrec.paths import is_remote
+from fashionrec.paths import is_remote, read_each
 
 _NOT_UTF8 = "the file's name is not UTF-8"
 
@@ -59,11 +63,20 @@ def find_styles(folder: Path) -> Path:
         raise FashionrecError(f"{folder}: there is no such folder; --catalogue names the catalogue")
     if (folder / STYLES).is_file():
         return folder / STYLES
-    # No deeper: the folder may be anything, such as a whole file system.
-    found = [*folder.glob(f"*/{STYLES}"), *folder.glob(f"*/*/{STYLES}")]
-    deeper = min((path.parent for path in found), default=None)
+    deeper = min((path.parent for path in _styles_below(folder)), default=None)
     hint = f"there is one in {deeper}: give that folder" if deeper else "a catalogue needs one"
     raise FashionrecError(f"{folder}: has no styles.csv; {hint}")
+
+
+def _styles_below(folder: Path) -> list[Path]:
+    """Look a little deeper: the folder may be anything, such as a whole file system."""
+    if not is_remote(folder):
+        return [*folder.glob(f"*/{STYLES}"), *folder.glob(f"*/*/{STYLES}")]
+    store = cast(UPath, folder)  # whose glob lists all that is below
+    children = store.fs.ls(store.path, detail=True)
+    names = [PurePosixPath(each["name"]).name for each in children if each["type"] == "directory"]
+    found = read_each(folder, lambda name: (folder / name / STYLES).is_file(), names)
+    return [folder / name / STYLES for name in compress(names, found)]
 
 
 def _list_folder(root: Path, top: str, kind: str) -> Iterator[Entry]:
