@@ -14,7 +14,8 @@ from upath import UPath
 
 from fashionrec import objects
 from fashionrec.errors import FashionrecError, UsageError
-from fashionrec.ingest.entries import IMAGE, Entry
+from fashionrec.ingest import listing
+from fashionrec.ingest.entries import IMAGE, NOT_REGULAR, Entry
 from fashionrec.ingest.examine import Finding, examine_entry
 from fashionrec.ingest.listing import list_catalogue
 from fashionrec.ingest.pictures import Limits
@@ -89,3 +90,23 @@ def test_whatever_a_stores_client_raises_amid_a_listing_is_an_error(
     with pytest.raises(FashionrecError) as raised:
         list(list_catalogue(at("s3a://shop/catalogue")))
     assert str(raised.value) == f"s3a://shop/catalogue/images: cannot be listed: {told}"
+
+
+def test_an_object_whose_name_ends_with_a_slash_marks_a_folder_or_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes = {"": 3, "1.jpg": 5, "2.jpg": 0, "marked/": 0, "filled/": 7, "7.jpg/": 7}
+    written = datetime.fromtimestamp(1, UTC)
+    told = [(f"catalogue/images/{name}", size, written) for name, size in sizes.items()]
+    monkeypatch.setitem(
+        objects._PAGES, "s3a", lambda *asked: iter(told if "images" in asked[2] else [])
+    )
+    shop = at("s3a://shop/catalogue")
+    monkeypatch.setattr(listing, "_children", lambda _: [])
+    assert list(list_catalogue(shop)) == [
+        Entry("images/", IMAGE, None, 3, 1_000_000, problem=NOT_REGULAR),
+        Entry("images/1.jpg", IMAGE, 1, 5, 1_000_000),
+        Entry("images/2.jpg", IMAGE, 2, 0, 1_000_000),
+        Entry("images/filled/", IMAGE, None, 7, 1_000_000, problem=NOT_REGULAR),
+        Entry("images/7.jpg/", IMAGE, None, 7, 1_000_000, problem=NOT_REGULAR),
+    ]

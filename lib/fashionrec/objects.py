@@ -20,6 +20,8 @@ _FOLDER_MARKS = ("hdi_isfolder", "Hdi_isfolder", "is_directory")  # of Azure's c
 def list_objects(folder: Path) -> Iterator[Told]:
     """Return the objects below a folder of a store, by name: name below it, bytes, when written.
 
+    One whose name ends with a slash is no file that could be read, even where it has content.
+
     Raises:
         OSError: the store cannot be asked.
         UsageError: it is none of those that are known here.
@@ -31,7 +33,7 @@ def list_objects(folder: Path) -> Iterator[Told]:
     prefix = f"{above.rstrip('/')}/" if above else ""
     with told_as_os_error():
         for name, size, modified in _PAGES[store.protocol](store.fs, bucket, prefix):
-            if not name.endswith("/"):  # some tools mark folders by empty objects
+            if size or not name.endswith("/"):  # some tools mark folders by empty objects
                 yield name.removeprefix(prefix), size, modified
 
 

@@ -136,8 +136,9 @@ def _list_objects(root: Path, top: str, kind: str) -> Iterator[Entry]:
     """List what an object store has below a name, as it comes."""
     with _to_its_end(root / top):
         for name, size, modified in list_objects(root / top):
-            mtime = int(modified.timestamp() * 1_000_000)
-            yield Entry(f"{top}/{name}", kind, id_of(name), size, mtime)
+            path, mtime = f"{top}/{name}", int(modified.timestamp() * 1_000_000)
+            problem = NOT_REGULAR if path.endswith("/") else None
+            yield Entry(path, kind, id_of(name), size, mtime, problem=problem)
 
 
 def _file_entry(path: str, kind: str, child: os.DirEntry[str] | Path) -> Entry:
