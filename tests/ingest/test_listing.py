@@ -177,7 +177,7 @@ def test_a_name_that_is_not_utf8_is_listed_readably_with_a_problem(tmp_path: Pat
     (tmp_path / "images").mkdir()
     (Path(os.fsdecode(os.fsencode(tmp_path / "images") + b"/caf\xe9.jpg"))).write_bytes(b"x")
     problem = "the file's name is not UTF-8"
-    assert listed(tmp_path) == [("images/caf\\xe9.jpg", None, problem)]
+    assert listed(tmp_path) == [(r"b'images/caf\xe9.jpg'", None, problem)]
     (entry,) = list_catalogue(tmp_path)
     assert examine_entry(tmp_path, entry, LIMITS) == Finding(problem=problem)
 
@@ -201,6 +201,23 @@ def test_a_folder_that_cannot_be_read_is_a_problem_beside_the_others(
     assert found == [*readable, "styles/5.json"]
     denied = (below, None, "cannot be read: Permission denied")
     assert [entry for entry in entries if entry[2] is not None] == [denied]
+
+
+def test_no_name_that_is_not_utf8_is_that_of_another_file(tmp_path: Path) -> None:
+    names = [b"\xff.jpg", b"\\xff.jpg", b"b'\\xff.jpg'", b"\xff/1.jpg", b"\\xff/1.jpg", b"'\xff"]
+    for name in names:
+        file = Path(os.fsdecode(os.fsencode(tmp_path / "images") + b"/" + name))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    problem = "the file's name is not UTF-8"
+    assert sorted(listed(tmp_path)) == [
+        ('b"images/\'\\xff"', None, problem),
+        (r"b'images/\xff.jpg'", None, problem),
+        (r"b'images/\xff/1.jpg'", 1, problem),
+        (r"images/\xff.jpg", None, None),
+        (r"images/\xff/1.jpg", 1, None),
+        (r"images/b'\xff.jpg'", None, None),
+    ]
 
 
 class BreaksOff:
@@ -442,7 +459,7 @@ def test_a_shard_may_be_a_link_and_one_to_nowhere_is_a_problem(tmp_path: Path) -
 def test_a_shard_whose_name_is_not_utf8_is_a_problem_with_a_readable_path(tmp_path: Path) -> None:
     name = os.fsdecode(os.fsencode(tmp_path) + b"/images\xff.tar")
     Path(name).write_bytes(tar_of([("1.jpg", b"one")]))
-    assert listed(tmp_path) == [("images\\xff.tar", None, "the file's name is not UTF-8")]
+    assert listed(tmp_path) == [(r"b'images\xff.tar'", None, "the file's name is not UTF-8")]
 
 
 @pytest.mark.parametrize("content", [tar_of([]), bytes(2 * BLOCK)])

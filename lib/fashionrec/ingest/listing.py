@@ -156,5 +156,12 @@ def _file_entry(path: str, kind: str, child: os.DirEntry[str] | Path) -> Entry:
 
 
 def _readable(path: str) -> str:
-    """Return a path that is text, whatever bytes the file system holds."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """Return a path as text: of bytes that are not UTF-8 as Python writes them, b'...'.
+
+    No other path is equal to it, since all begin with `images` or `styles`.
+    """
+    encoded = os.fsencode(path)
+    try:
+        return encoded.decode()
+    except UnicodeDecodeError:
+        return repr(encoded)
