@@ -2,7 +2,7 @@
 
 import pytest
 
-from fashionrec.errors import FashionrecError, one_line, printable
+from fashionrec.errors import FashionrecError, one_line, printable, reason
 
 
 def test_a_full_disk_is_told_whatever_failed_of_it() -> None:
@@ -15,6 +15,20 @@ def test_a_full_disk_is_told_whatever_failed_of_it() -> None:
     with pytest.raises(RuntimeError) as raised:
         write_record()
     assert one_line(raised.value) == "No space left on device: make room and run again"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (PermissionError(13, "Permission denied"), "Permission denied"),
+        (FileNotFoundError("shop/1.jpg"), "FileNotFoundError: shop/1.jpg"),
+        (OSError("Forbidden: shop/1.jpg\nrequest 7"), "OSError: Forbidden: shop/1.jpg"),
+        (TimeoutError(), "TimeoutError"),
+        (LookupError("no answer"), "LookupError: no answer"),
+    ],
+)
+def test_why_a_file_cannot_be_read_is_never_none(error: Exception, told: str) -> None:
+    assert reason(error) == told
 
 
 def test_a_workers_own_error_is_found_in_its_trace() -> None:

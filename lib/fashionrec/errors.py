@@ -71,6 +71,11 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
+def reason(error: Exception) -> str:
+    """Return why a file or a store fails, in one line: not every OSError has a `strerror`."""
+    return getattr(error, "strerror", None) or one_line(error)
+
+
 def _said(error: BaseException) -> str:
     """Return an error's words; a Java error's are asked for in its process, which may be gone."""
     try:

@@ -9,6 +9,7 @@ from fsspec.asyn import sync
 from upath import UPath
 
 from fashionrec.errors import UsageError
+from fashionrec.paths import told_as_os_error
 
 Told = tuple[str, int, datetime]
 
@@ -19,6 +20,8 @@ _FOLDER_MARKS = ("hdi_isfolder", "Hdi_isfolder", "is_directory")  # of Azure's c
 def list_objects(folder: Path) -> Iterator[Told]:
     """Return the objects below a folder of a store, by name: name below it, bytes, when written.
 
+    One whose name ends with a slash is no file that could be read, even where it has content.
+
     Raises:
         OSError: the store cannot be asked.
         UsageError: it is none of those that are known here.
@@ -28,9 +31,10 @@ def list_objects(folder: Path) -> Iterator[Told]:
         raise UsageError(f"{folder}: only s3a://, gs:// and abfss:// can be listed")
     bucket, above, *_ = store.fs.split_path(store.path)
     prefix = f"{above.rstrip('/')}/" if above else ""
-    for name, size, modified in _PAGES[store.protocol](store.fs, bucket, prefix):
-        if not name.endswith("/"):  # some tools mark folders by empty objects
-            yield name.removeprefix(prefix), size, modified
+    with told_as_os_error():
+        for name, size, modified in _PAGES[store.protocol](store.fs, bucket, prefix):
+            if size or not name.endswith("/"):  # some tools mark folders by empty objects
+                yield name.removeprefix(prefix), size, modified
 
 
 def _list_s3(fs: Any, bucket: str, prefix: str) -> Iterator[Told]:

@@ -5,12 +5,14 @@ objects have Path's methods over fsspec's file systems. Credentials are for thos
 environment or by the provider's chain; nothing here ever holds one.
 """
 
+import errno
 import io
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -91,10 +93,22 @@ def read_bytes(folder: str | Path, name: str, offset: int, most: int) -> bytes:
     above = at(folder)
     if isinstance(above, UPath):
         path = above / name
-        return bytes(path.fs.cat_file(path.path, start=offset, end=offset + most))
+        with told_as_os_error():
+            return bytes(path.fs.cat_file(path.path, start=offset, end=offset + most))
     with open(os.path.join(folder, name), "rb") as file:  # pathlib takes as long as reading does
         file.seek(offset)
         return file.read(most)
+
+
+@contextmanager
+def told_as_os_error() -> Iterator[None]:
+    """Raise OSError for whatever else a store's client raises: each has errors of its own."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(errno.EIO, one_line(error)) from error
 
 
 def read_each(

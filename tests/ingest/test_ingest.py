@@ -1,7 +1,10 @@
 """The step on the drawn catalogue, whose faults are known, and on copies of it that change."""
 
+import errno
+import io
 import os
 import shutil
+import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from fashionrec.config import load
 from fashionrec.errors import FashionrecError, RefusedError
-from fashionrec.ingest import frames
+from fashionrec.ingest import frames, tars
 from fashionrec.ingest.ingest import ingest
 from fashionrec.ingest.listed import FOLDER
 from fashionrec.runs import recorded
@@ -199,9 +202,30 @@ def test_a_missing_column_stops_before_anything_is_written(night: Store, copy: P
     assert (last.status, "season" in last.message) == ("failed", True)
 
 
-def test_files_win_over_tar_members(store: Store, spark: SparkSession, tmp_path: Path) -> None:
-    import tarfile
+def test_a_shard_that_cannot_be_read_changes_nothing(
+    store: Store, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    shutil.copy(catalogue / "styles.csv", shop)
+    with tarfile.open(shop / "images.tar", "w") as tar:
+        tar.add(catalogue / "images", "images")
+    run(store, shop)
+    before = versions(store)
 
+    def fail(_: Path) -> io.RawIOBase:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(tars, "open_raw", fail)
+    with pytest.raises(FashionrecError) as raised:
+        run(store, shop, allow_removal=True)
+    assert str(raised.value) == f"{shop}/images.tar: cannot be read: Input/output error"
+    assert versions(store) == before
+    last = store.read(RUNS).orderBy("started_at", ascending=False).first()
+    assert (last.status, last.message) == ("failed", str(raised.value))
+
+
+def test_files_win_over_tar_members(store: Store, spark: SparkSession, tmp_path: Path) -> None:
     from PIL import Image
 
     header = "id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,"

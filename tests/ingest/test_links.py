@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import given, settings
@@ -9,10 +10,11 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from fashionrec.errors import FashionrecError
-from fashionrec.ingest import linked
+from fashionrec.ingest import linked, links
 from fashionrec.ingest.entries import LINK, Entry
 from fashionrec.ingest.frames import as_entry
-from fashionrec.ingest.links import Link, known_entry, read_links
+from fashionrec.ingest.links import Link, known_link, read_links
+from fashionrec.paths import at
 
 NO_ID = "the file's name is no product id"
 OUTSIDE = "the link leads out of the catalogue's folder"
@@ -115,7 +117,22 @@ def test_a_url_of_any_scheme_is_no_path(spark: SparkSession, tmp_path: Path, url
 
 
 def entry_of(folder: Path, link: str) -> Entry:
-    return known_entry(folder, f"images.csv!1!{link}")
+    return links.entry_of(folder, known_link(f"images.csv!1!{link}"))
+
+
+def test_links_in_an_object_store_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = Barrier(8)
+
+    def look(_: Path, link: str) -> tuple[str, int, int, str | None]:
+        others.wait(timeout=10)
+        return f"photos/{link}", len(link), 0, None
+
+    monkeypatch.setattr(links, "_look_at", look)
+    wanted = [Link(line, "a" * line, line) for line in range(8)]
+    found = links.entries_of(at("s3a://shop/catalogue"), wanted)
+    assert [(entry.path, entry.archive, entry.size) for entry in found] == [
+        (f"images.csv!{link.line}!{link.raw}", f"photos/{link.raw}", link.line) for link in wanted
+    ]
 
 
 def test_a_local_link_leads_to_a_file_of_the_catalogue(tmp_path: Path) -> None:

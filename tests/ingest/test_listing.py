@@ -1,5 +1,6 @@
 """Which files a catalogue has: folders, tar shards whole and damaged, and what each file holds."""
 
+import errno
 import gzip
 import hashlib
 import io
@@ -27,6 +28,7 @@ from fashionrec.ingest.pictures import Limits
 
 LIMITS = Limits(max_pixels=1_000_000, max_bytes=100_000)
 NOT_REGULAR = "not a regular file"
+scandir = os.scandir
 BLOCK = 512
 
 Member = tuple[str, bytes]
@@ -175,7 +177,7 @@ def test_a_name_that_is_not_utf8_is_listed_readably_with_a_problem(tmp_path: Pat
     (tmp_path / "images").mkdir()
     (Path(os.fsdecode(os.fsencode(tmp_path / "images") + b"/caf\xe9.jpg"))).write_bytes(b"x")
     problem = "the file's name is not UTF-8"
-    assert listed(tmp_path) == [("images/caf\\xe9.jpg", None, problem)]
+    assert listed(tmp_path) == [(r"b'images/caf\xe9.jpg'", None, problem)]
     (entry,) = list_catalogue(tmp_path)
     assert examine_entry(tmp_path, entry, LIMITS) == Finding(problem=problem)
 
@@ -186,7 +188,6 @@ def test_a_folder_that_cannot_be_read_is_a_problem_beside_the_others(
 ) -> None:
     names = ["images/1.jpg", "images/b/2.jpg", "images/b/c/3.jpg", "images/d/4.jpg"]
     filled(tmp_path, {**dict.fromkeys(names, b""), "styles/5.json": b"{}"})
-    scandir = os.scandir
 
     def denying(path: Path) -> Iterator[os.DirEntry[str]]:  # root may read every folder
         if path == tmp_path / below:
@@ -200,6 +201,54 @@ def test_a_folder_that_cannot_be_read_is_a_problem_beside_the_others(
     assert found == [*readable, "styles/5.json"]
     denied = (below, None, "cannot be read: Permission denied")
     assert [entry for entry in entries if entry[2] is not None] == [denied]
+
+
+def test_no_name_that_is_not_utf8_is_that_of_another_file(tmp_path: Path) -> None:
+    names = [b"\xff.jpg", b"\\xff.jpg", b"b'\\xff.jpg'", b"\xff/1.jpg", b"\\xff/1.jpg", b"'\xff"]
+    for name in names:
+        file = Path(os.fsdecode(os.fsencode(tmp_path / "images") + b"/" + name))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    problem = "the file's name is not UTF-8"
+    assert sorted(listed(tmp_path)) == [
+        ('b"images/\'\\xff"', None, problem),
+        (r"b'images/\xff.jpg'", None, problem),
+        (r"b'images/\xff/1.jpg'", 1, problem),
+        (r"images/\xff.jpg", None, None),
+        (r"images/\xff/1.jpg", 1, None),
+        (r"images/b'\xff.jpg'", None, None),
+    ]
+
+
+class BreaksOff:
+    """What `os.scandir` gives, of a folder that cannot be read on after its first entry."""
+
+    def __init__(self, path: Path) -> None:
+        self._scan = scandir(path)
+
+    def __enter__(self) -> "BreaksOff":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._scan.close()
+
+    def __iter__(self) -> Iterator[os.DirEntry[str]]:
+        yield next(self._scan)
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("below", [".", "images", "images/b"])
+def test_a_folder_of_which_only_part_is_listed_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str
+) -> None:
+    filled(tmp_path, dict.fromkeys(["images/b/1.jpg", "images/b/2.jpg", "images/3.jpg"], b""))
+    broken = tmp_path / below
+    monkeypatch.setattr(
+        "os.scandir", lambda path: (BreaksOff if Path(path) == broken else scandir)(path)
+    )
+    with pytest.raises(FashionrecError) as raised:
+        listed(tmp_path)
+    assert str(raised.value) == f"{broken}: cannot be listed: Input/output error"
 
 
 def test_links_and_special_files(tmp_path: Path) -> None:
@@ -410,7 +459,7 @@ def test_a_shard_may_be_a_link_and_one_to_nowhere_is_a_problem(tmp_path: Path) -
 def test_a_shard_whose_name_is_not_utf8_is_a_problem_with_a_readable_path(tmp_path: Path) -> None:
     name = os.fsdecode(os.fsencode(tmp_path) + b"/images\xff.tar")
     Path(name).write_bytes(tar_of([("1.jpg", b"one")]))
-    assert listed(tmp_path) == [("images\\xff.tar", None, "the file's name is not UTF-8")]
+    assert listed(tmp_path) == [(r"b'images\xff.tar'", None, "the file's name is not UTF-8")]
 
 
 @pytest.mark.parametrize("content", [tar_of([]), bytes(2 * BLOCK)])
@@ -481,6 +530,53 @@ def test_a_flipped_bit_in_a_header_is_reported(tmp_path: Path, place: int) -> No
 
 
 THREE = tar_of([("1.jpg", b"one"), ("2.jpg", b"two"), ("3.jpg", b"three")])
+
+
+class Unreadable(io.BytesIO):
+    """A file of a store that answers up to a place, and then no more."""
+
+    def __init__(self, content: bytes, place: int, error: Exception) -> None:
+        super().__init__(content)
+        self._place, self._error = place, error
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if self.tell() >= self._place:
+            raise self._error
+        return super().readinto(buffer[:BLOCK])
+
+
+@pytest.mark.parametrize("place", [0, 1, 1024, 3 * 1024])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+        (OSError("Forbidden: shop\nand more"), "OSError: Forbidden: shop"),
+        (TimeoutError(), "TimeoutError"),
+        (LookupError("no answer"), "LookupError: no answer"),
+        (ValueError("no answer"), "ValueError: no answer"),
+    ],
+    ids=str,
+)
+def test_a_shard_that_cannot_be_read_is_an_error_and_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int, error: Exception, told: str
+) -> None:
+    filled(tmp_path, {"images.tar": THREE})
+    monkeypatch.setattr(tars, "open_raw", lambda _: Unreadable(THREE, place, error))
+    with pytest.raises(FashionrecError) as raised:
+        listed(tmp_path)
+    assert str(raised.value) == f"{tmp_path}/images.tar: cannot be read: {told}"
+
+
+def test_a_shard_that_cannot_be_opened_is_an_error_and_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deny(_: Path) -> io.RawIOBase:  # root may read every file
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    filled(tmp_path, {"images.tar": THREE})
+    monkeypatch.setattr(tars, "open_raw", deny)
+    with pytest.raises(FashionrecError, match=r"images\.tar: cannot be read: Permission denied$"):
+        listed(tmp_path)
 
 
 @pytest.mark.parametrize(

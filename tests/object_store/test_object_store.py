@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import deltalake
 import pyarrow as pa
 import pytest
+from upath import UPath
 
 from conftest import ROOT
 from fashionrec import lock, objects, read
@@ -28,7 +30,7 @@ from fashionrec.ingest import listed
 from fashionrec.ingest.catalogue import checks_of
 from fashionrec.ingest.entries import read_content
 from fashionrec.ingest.known import compare_files
-from fashionrec.ingest.listing import list_catalogue
+from fashionrec.ingest.listing import find_styles, list_catalogue
 from fashionrec.lock import living, locked
 from fashionrec.lookup import lookup
 from fashionrec.neighbours.searchable import FOLDER, open_searchable, write_searchable
@@ -110,6 +112,19 @@ def test_a_catalogue_is_read_where_it_is(uploaded: str, night: Store, tmp_path: 
     assert done.returncode == 0, done.stderr
     for table in (PRODUCTS, IMAGES, REJECTS):
         assert rows(own, table) == rows(night.warehouse, table)
+
+
+def test_a_catalogue_that_lies_deeper_is_found_without_a_list_of_all(
+    shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    above = at(f"{shop}/above")
+    for name in ("b/styles.csv", "a/deep/styles.csv", "c/images/1.jpg", "1.jpg"):
+        write_whole(above / name, b"id")
+    monkeypatch.setattr(cast(UPath, above).fs, "glob", None)
+    with pytest.raises(FashionrecError) as raised:
+        find_styles(above)
+    hint = f"there is one in {above}/b: give that folder"
+    assert str(raised.value) == f"{above}: has no styles.csv; {hint}"
 
 
 def test_tar_shards_are_read_where_they_are(shop: str, catalogue: Path, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from uuid import uuid4
 import psutil
 
 from fashionrec.doctor.finding import Finding, fail, ok, warn
-from fashionrec.errors import one_line
-from fashionrec.paths import at, is_remote
+from fashionrec.errors import reason
+from fashionrec.paths import at, is_remote, told_as_os_error
 
 _SHARED = ("nfs", "cifs", "smb", "fuse")  # names of file systems that several hosts may mount
 # Where only one of two writers can create a file; on S3 both can, unless a log store sees to it.
@@ -60,10 +60,8 @@ def probe(location: str) -> Probe:
 
 def _probe_object(folder: Path) -> Probe:
     file, now = folder / f"_doctor.{uuid4().hex}", time.time()
-    try:
+    with told_as_os_error():
         file.write_bytes(b"probe")
-    except Exception as error:  # each store's client has errors of its own
-        raise OSError(one_line(error)) from error
     try:
         file.read_bytes()
         return Probe(folder, scheme_of(str(folder)), now, file.stat().st_mtime)
@@ -104,7 +102,7 @@ def check_rights(location: str) -> Finding:
     except OSError as error:
         return fail(
             f"{location}: a file cannot be written, locked, renamed, linked and deleted there "
-            f"({error.strerror or one_line(error)})",
+            f"({reason(error)})",
             "give this user the rights, or another folder with --warehouse",
         )
     as_it_is = is_remote(location) or found.folder == _folder(location)

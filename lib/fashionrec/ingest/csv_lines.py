@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fashionrec.errors import FashionrecError
+from fashionrec.errors import FashionrecError, reason
 from fashionrec.paths import open_file, read_bytes
 
 _LONGEST_LINE = 1 << 24
@@ -44,7 +44,7 @@ def read_header(path: Path, required: Collection[str]) -> Header:
     except UnicodeDecodeError as error:
         raise FashionrecError(f"{path}: the header is not UTF-8: save it as UTF-8") from error
     except OSError as error:
-        raise FashionrecError(f"{path}: cannot be read ({error.strerror})") from error
+        raise FashionrecError(f"{path}: cannot be read ({reason(error)})") from error
     raise FashionrecError(f"{path}: is empty; it needs a header with {', '.join(required)}")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fashionrec.errors import FetchError
+from fashionrec.errors import FetchError, reason
 from fashionrec.ingest.details import examine_details
 from fashionrec.ingest.entries import CANNOT_READ, DETAILS, LINKS, STYLES, Entry, read_content
 from fashionrec.ingest.links import is_url
@@ -34,7 +34,7 @@ def examine_entry(folder: Path, entry: Entry, limits: Limits) -> Finding:
     try:
         content = read_content(folder, entry, limits.max_bytes)
     except OSError as error:
-        return Finding(problem=f"{CANNOT_READ}{error.strerror}")
+        return Finding(problem=f"{CANNOT_READ}{reason(error)}")
     return _examine_content(entry.kind, content, limits)
 
 

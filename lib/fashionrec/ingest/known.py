@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 from glob import escape
+from itertools import chain
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
 from fashionrec import duck
 from fashionrec.ingest.entries import CANNOT_READ, IMAGE, LINK
-from fashionrec.ingest.links import known_entry
-from fashionrec.ingest.listed import ENTRIES, entry_rows, write_rows
+from fashionrec.ingest.links import entries_of, known_link
+from fashionrec.ingest.listed import ENTRIES, ROWS_PER_BATCH, entry_rows, write_rows
 from fashionrec.read import TableReader
 from fashionrec.tables import FILES
 
@@ -86,6 +87,6 @@ def _write_known_links(
 ) -> Path:
     """Write the links that `files` knows, as they are now."""
     known = connection.sql("SELECT path FROM files WHERE kind = ?", params=[LINK])
-    paths = (path for batch in known.to_arrow_reader() for path in batch["path"].to_pylist())
-    entries = (known_entry(folder, path) for path in paths)
+    paths = (batch["path"].to_pylist() for batch in known.to_arrow_reader(ROWS_PER_BATCH))
+    entries = chain.from_iterable(entries_of(folder, map(known_link, batch)) for batch in paths)
     return write_rows(beside / "links.parquet", entry_rows(entries, checks), ENTRIES)

@@ -18,7 +18,7 @@ from fashionrec.ingest.entries import LINKS
 from fashionrec.ingest.examine import examine_link
 from fashionrec.ingest.frames import FINDINGS, arrow_schema, as_entry, read_lines, rows_of
 from fashionrec.ingest.hosts import Hosts
-from fashionrec.ingest.links import COLUMNS, Link, entry_of, is_wanted, links_in
+from fashionrec.ingest.links import COLUMNS, Link, entries_of, is_wanted, links_in
 from fashionrec.ingest.listed import ENTRIES, as_batches, entry_rows
 from fashionrec.ingest.pictures import Limits
 from fashionrec.settings import FetchSettings
@@ -64,9 +64,10 @@ def needed_entries(
     """
 
     def look(batches: Batches) -> Iterator[pa.RecordBatch]:
-        wanted = (link for row in rows_of(batches) if is_wanted(link := Link(**row), fetch_links))
-        entries = (entry_of(folder, link) for link in wanted)
-        return as_batches(entry_rows(entries, checks), ENTRIES)
+        for batch in batches:
+            links = (Link(**row) for row in batch.to_pylist())
+            wanted = [link for link in links if is_wanted(link, fetch_links)]
+            yield from as_batches(entry_rows(entries_of(folder, wanted), checks), ENTRIES)
 
     of_products = links.where("reason IS NULL").join(products, on="product_id", how="left_semi")
     first = of_products.groupBy("product_id", "raw").agg(F.min("line").alias("line"))

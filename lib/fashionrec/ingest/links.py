@@ -5,11 +5,13 @@ needed becomes an entry like that of a file, which `examine` reads and the table
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 
+from fashionrec.errors import reason
 from fashionrec.ingest.csv_lines import (
     Header,
     LineRange,
@@ -21,6 +23,7 @@ from fashionrec.ingest.csv_lines import (
 )
 from fashionrec.ingest.entries import LINK, LINKS, NOT_REGULAR, Entry
 from fashionrec.ingest.styles import as_product_id
+from fashionrec.paths import read_each
 
 COLUMNS = ("filename", "link")
 _LONGEST_PATH = 4096  # Linux' own limit; resolving a much longer one takes hours
@@ -67,10 +70,10 @@ def path_of(link: Link) -> str:
     return f"{LINKS}!{link.product_id}!{link.raw}"
 
 
-def known_entry(folder: Path, path: str) -> Entry:
-    """Return the entry as it is now of a link that the table `files` has under `path`."""
+def known_link(path: str) -> Link:
+    """Return the link that the table `files` has under `path`."""
     _, product_id, raw = path.split("!", 2)
-    return entry_of(folder, Link(0, raw, int(product_id)))
+    return Link(0, raw, int(product_id))
 
 
 def is_url(link: str | None) -> bool:
@@ -92,6 +95,11 @@ def _parse_line(line: int, raw: bytes, header: Header) -> Link:
     if product_id is None:
         return Link(line, text, None, "the file's name is no product id")
     return Link(line, row["link"].strip(), product_id)
+
+
+def entries_of(folder: Path, links: Iterable[Link]) -> list[Entry]:
+    """Return the entries of links, in order; in an object store several are looked at at once."""
+    return read_each(folder, partial(entry_of, folder), links)
 
 
 def entry_of(folder: Path, link: Link) -> Entry:
@@ -128,7 +136,7 @@ def _look_at(folder: Path, link: str) -> tuple[str, int, int, str | None]:
             return link, 0, 0, "the link leads out of the catalogue's folder"
         status = found.stat()
     except OSError as error:
-        return link, 0, 0, f"the link leads to no file ({error.strerror})"
+        return link, 0, 0, f"the link leads to no file ({reason(error)})"
     except (ValueError, RuntimeError):  # a null character; links that lead in a circle
         return link, 0, 0, "the link leads to no file"
     problem = None if S_ISREG(status.st_mode) else NOT_REGULAR

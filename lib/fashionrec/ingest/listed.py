@@ -32,7 +32,7 @@ ENTRIES = pa.schema(
     ]
 )
 FOLDER = "_listing"  # below the warehouse
-_ROWS_PER_BATCH = 10_000
+ROWS_PER_BATCH = 10_000
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def write_rows(file: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) ->
 def as_batches(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Return the rows as batches."""
     left = iter(rows)
-    while portion := list(islice(left, _ROWS_PER_BATCH)):
+    while portion := list(islice(left, ROWS_PER_BATCH)):
         yield pa.RecordBatch.from_pylist(portion, schema)
 
 

@@ -2,11 +2,16 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from pathlib import Path
+from itertools import compress
+from pathlib import Path, PurePosixPath
 from stat import S_ISREG
+from typing import cast
 
-from fashionrec.errors import FashionrecError
+from upath import UPath
+
+from fashionrec.errors import FashionrecError, reason
 from fashionrec.ingest.entries import (
     CANNOT_READ,
     DETAILS,
@@ -19,7 +24,7 @@ from fashionrec.ingest.entries import (
 )
 from fashionrec.ingest.tars import list_tar
 from fashionrec.objects import list_objects
-from fashionrec.paths import is_remote
+from fashionrec.paths import is_remote, read_each
 
 _NOT_UTF8 = "the file's name is not UTF-8"
 
@@ -33,7 +38,11 @@ def csv_entries(folder: Path) -> Iterator[Entry]:
 
 
 def list_catalogue(folder: Path) -> Iterator[Entry]:
-    """Return every image entry and every styles/*.json of the catalogue, by name only."""
+    """Return every image entry and every styles/*.json of the catalogue, by name only.
+
+    Raises:
+        FashionrecError: only part of a folder or of a shard could be listed.
+    """
     yield from _list_folder(folder, "images", IMAGE)
     for child in sorted(_children(folder), key=lambda child: child.name):
         if fnmatchcase(child.name, "images*.tar"):
@@ -54,11 +63,20 @@ def find_styles(folder: Path) -> Path:
         raise FashionrecError(f"{folder}: there is no such folder; --catalogue names the catalogue")
     if (folder / STYLES).is_file():
         return folder / STYLES
-    # No deeper: the folder may be anything, such as a whole file system.
-    found = [*folder.glob(f"*/{STYLES}"), *folder.glob(f"*/*/{STYLES}")]
-    deeper = min((path.parent for path in found), default=None)
+    deeper = min((path.parent for path in _styles_below(folder)), default=None)
     hint = f"there is one in {deeper}: give that folder" if deeper else "a catalogue needs one"
     raise FashionrecError(f"{folder}: has no styles.csv; {hint}")
+
+
+def _styles_below(folder: Path) -> list[Path]:
+    """Look a little deeper: the folder may be anything, such as a whole file system."""
+    if not is_remote(folder):
+        return [*folder.glob(f"*/{STYLES}"), *folder.glob(f"*/*/{STYLES}")]
+    store = cast(UPath, folder)  # whose glob lists all that is below
+    children = store.fs.ls(store.path, detail=True)
+    names = [PurePosixPath(each["name"]).name for each in children if each["type"] == "directory"]
+    found = read_each(folder, lambda name: (folder / name / STYLES).is_file(), names)
+    return [folder / name / STYLES for name in compress(names, found)]
 
 
 def _list_folder(root: Path, top: str, kind: str) -> Iterator[Entry]:
@@ -84,28 +102,43 @@ def _walk(root: Path, top: str, kind: str) -> Iterator[Entry]:
 def _scan(root: Path, below: str, kind: str) -> Iterator[Entry | str]:
     """Return what a folder has, as it comes: entries of its files, the names of its folders."""
     try:
-        with os.scandir(root / below) as scan:
-            for child in scan:
-                path = f"{below}/{child.name}"
-                # Links to folders inside the catalogue could lead in circles.
-                is_folder = child.is_dir(follow_symlinks=False)
-                yield path if is_folder else _file_entry(path, kind, child)
+        scan = os.scandir(root / below)
     except OSError as error:
-        problem = f"{CANNOT_READ}{error.strerror}"
+        problem = f"{CANNOT_READ}{reason(error)}"
         yield Entry(_readable(below), kind, None, 0, 0, problem=problem)
+        return
+    with _to_its_end(root / below), scan:
+        for child in scan:
+            path = f"{below}/{child.name}"
+            # Links to folders inside the catalogue could lead in circles.
+            is_folder = child.is_dir(follow_symlinks=False)
+            yield path if is_folder else _file_entry(path, kind, child)
+
+
+@contextmanager
+def _to_its_end(folder: Path) -> Iterator[None]:
+    """Raise FashionrecError where a listing breaks off: what it has not told is not gone."""
+    try:
+        yield
+    except OSError as error:
+        raise FashionrecError(f"{folder}: cannot be listed: {reason(error)}") from error
 
 
 def _children(folder: Path) -> Sequence[os.DirEntry[str] | Path]:
-    if is_remote(folder):
-        return list(folder.iterdir())
-    with os.scandir(folder) as scan:  # pathlib asks for the status of each anew
-        return list(scan)
+    with _to_its_end(folder):
+        if is_remote(folder):
+            return list(folder.iterdir())
+        with os.scandir(folder) as scan:  # pathlib asks for the status of each anew
+            return list(scan)
 
 
 def _list_objects(root: Path, top: str, kind: str) -> Iterator[Entry]:
     """List what an object store has below a name, as it comes."""
-    for name, size, modified in list_objects(root / top):
-        yield Entry(f"{top}/{name}", kind, id_of(name), size, int(modified.timestamp() * 1_000_000))
+    with _to_its_end(root / top):
+        for name, size, modified in list_objects(root / top):
+            path, mtime = f"{top}/{name}", int(modified.timestamp() * 1_000_000)
+            problem = NOT_REGULAR if path.endswith("/") else None
+            yield Entry(path, kind, id_of(name), size, mtime, problem=problem)
 
 
 def _file_entry(path: str, kind: str, child: os.DirEntry[str] | Path) -> Entry:
@@ -113,7 +146,7 @@ def _file_entry(path: str, kind: str, child: os.DirEntry[str] | Path) -> Entry:
     try:
         status = child.stat()
     except OSError as error:  # a link to nowhere, or gone since it was listed
-        told = f"{CANNOT_READ}{error.strerror}"
+        told = f"{CANNOT_READ}{reason(error)}"
         return Entry(readable, kind, id_of(path), 0, 0, problem=told)
     problem = None if S_ISREG(status.st_mode) else NOT_REGULAR
     if readable != path:
@@ -123,5 +156,12 @@ def _file_entry(path: str, kind: str, child: os.DirEntry[str] | Path) -> Entry:
 
 
 def _readable(path: str) -> str:
-    """Return a path that is text, whatever bytes the file system holds."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """Return a path as text: of bytes that are not UTF-8 as Python writes them, b'...'.
+
+    No other path is equal to it, since all begin with `images` or `styles`.
+    """
+    encoded = os.fsencode(path)
+    try:
+        return encoded.decode()
+    except UnicodeDecodeError:
+        return repr(encoded)

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from fashionrec.errors import FashionrecError, reason
 from fashionrec.ingest.entries import IMAGE, NOT_REGULAR, Entry, id_of
 from fashionrec.paths import open_raw
 
@@ -18,11 +19,15 @@ _MOST_BETWEEN = 16 << 20  # bytes of headers before a member, or of padding behi
 
 
 def list_tar(folder: Path, shard: Entry) -> Iterator[Entry]:
-    """List a shard from its headers; damage and what lies beyond it are one entry, a problem."""
+    """List a shard from its headers; damage and what lies beyond it are one entry, a problem.
+
+    Raises:
+        FashionrecError: the file cannot be read to its end, so its members are not known.
+    """
     try:
         with (
             _times() as times,
-            _Shard(open_raw(folder / shard.path)) as file,
+            _Shard(folder / shard.path) as file,
             tarfile.open(fileobj=file, mode="r:", errors="backslashreplace") as tar,
         ):
             for member in _members(tar, file):
@@ -30,8 +35,8 @@ def list_tar(folder: Path, shard: Entry) -> Iterator[Entry]:
                     path = _unique(f"{shard.path}!{member.name}", times)
                     yield _member_entry(shard.path, path, member, shard.mtime)
             _check_end(tar, file)
-    except sqlite3.Error:
-        raise  # the disk of this machine is full, which says nothing of the tar
+    except (sqlite3.Error, FashionrecError):
+        raise  # this machine's disk is full, or the shard cannot be read: that is no damage
     except Exception as error:  # tarfile raises whatever its parser stumbles on
         problem = f"damaged tar: {error or type(error).__name__}"
         yield replace(shard, product_id=None, problem=problem)
@@ -42,11 +47,24 @@ class _Shard(io.BufferedReader):
 
     left = _MOST_BETWEEN
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            super().__init__(open_raw(path))
+        except Exception as error:
+            raise self._unread(error) from error
+
     def read(self, size: int | None = -1, /) -> bytes:
         self.left -= size or 0
         if self.left < 0:
             raise tarfile.ReadError(f"more than {_MOST_BETWEEN:,} bytes that are no member's")
-        return super().read(size)
+        try:
+            return super().read(size)
+        except Exception as error:
+            raise self._unread(error) from error
+
+    def _unread(self, error: Exception) -> FashionrecError:
+        return FashionrecError(f"{self._path}: cannot be read: {reason(error)}")
 
 
 def _members(tar: tarfile.TarFile, file: _Shard) -> Iterator[tarfile.TarInfo]:
