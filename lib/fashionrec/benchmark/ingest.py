@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from fashionrec.benchmark.report import Figures, peak_memory, seconds_of
 from fashionrec.cli import Context
 from fashionrec.config import Config
+from fashionrec.errors import UsageError
 from fashionrec.ingest.catalogue import checks_of
 from fashionrec.ingest.entries import STYLES
 from fashionrec.ingest.ingest import ingest
@@ -50,6 +51,8 @@ def run(context: Context) -> Figures:
 
 def _copy_catalogue(source: Path, target: Path, size: int) -> None:
     """Write `size` products whose pictures are the source's usable ones, over and over."""
+    if not (source / "images").is_dir():
+        raise UsageError(f"{source}: has no folder images, whose files this measures with")
     usable = [path for path in sorted((source / "images").iterdir()) if _is_usable(path)]
     (target / "images").mkdir(parents=True)
     values = ",".join("2012" for _ in range(len(COLUMNS) - 1))
