@@ -59,6 +59,10 @@ class TableReader:
         """
         return int(last_change(self._snapshot(table))["version"]) if self.exists(table) else -1
 
+    def latest(self, table: Table) -> int:
+        """Return the table's latest version: what VACUUM keeps longest, and upkeep included."""
+        return self._snapshot(table).version()
+
     def versions(self) -> dict[str, int]:
         """Return the version that last changed the rows of each table that exists."""
         return {table.name: self.version(table) for table in tables.ALL if self.exists(table)}
