@@ -37,7 +37,7 @@ class Kept:
 
 def kept_lists(store: TableReader) -> Kept:
     """Return where the lists are that there are now."""
-    # The latest versions: VACUUM takes files of an earlier one even where its rows are the same.
+    # The latest versions: Spark, too, reads a sample there, and VACUUM takes files of earlier ones.
     lists, reserve = (store.latest(table) for table in (NEIGHBOURS, RESERVES))
     belongs = store.state(RESERVES) == store.state(NEIGHBOURS)
     return Kept(lists, reserve if belongs else None)
