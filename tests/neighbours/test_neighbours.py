@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyspark import SparkFiles
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from fashionrec.config import load
@@ -55,6 +56,7 @@ def search(
 ) -> dict[str, int]:
     with recorded(store, "neighbours") as run:
         neighbours(store, version, settings, run)
+    assert not list(Path(SparkFiles.getRootDirectory()).glob("neighbours-*"))
     return {name.removeprefix("neighbours."): count for name, count in run.counts.items()}
 
 
