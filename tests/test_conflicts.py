@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -43,8 +44,11 @@ def two_files(store: Store) -> Store:
     return store
 
 
-def interrupted(store: Store, other: Callable[[str], None]) -> DataFrame:
-    """The change of one row, whose computation lets `other` commit before it, once."""
+Other = Callable[[str], None]
+
+
+def interrupted(store: Store, other: Other, *rejects: dict[str, str]) -> DataFrame:
+    """Rows, or else the change of one, whose computation lets `other` commit before it, once."""
     path, done = store.path(REJECTS), Path(store.warehouse) / "done"
 
     def between(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -54,7 +58,8 @@ def interrupted(store: Store, other: Callable[[str], None]) -> DataFrame:
                 other(path)
             yield batch
 
-    rows = store.spark.createDataFrame(pd.DataFrame([reject("2", "new")]), SCHEMA)
+    rejected = pd.DataFrame(rejects or [reject("2", "new")])
+    rows = store.spark.createDataFrame(rejected, SCHEMA).coalesce(1)
     return rows.mapInPandas(between, SCHEMA)
 
 
@@ -68,7 +73,7 @@ def update(request: pytest.FixtureRequest) -> Change:
 
     def updated(store: Store, rows: DataFrame) -> None:
         changes = rows.selectExpr("*", "'update' AS _change")
-        request.param(store, REJECTS, changes, *counts, {"seen": 1})
+        request.param(store, REJECTS, changes, *counts, store.latest(REJECTS), {"seen": 1})
 
     return updated
 
@@ -95,6 +100,28 @@ def test_a_write_over_rows_that_changed_meanwhile_is_refused(
     with pytest.raises(FashionrecError, match=r"another program changed its rows \(WRITE\)"):
         update(two_files, interrupted(two_files, change))
     assert content(two_files) == {"1": "other", "2": "old"}
+
+
+OLD = {"1": "old", "2": "old"}
+
+
+@pytest.mark.parametrize("internal", [True, False])  # written anew, and merged
+@pytest.mark.parametrize("wanted", [OLD, OLD | {"2": "new"}, OLD | {"3": "new"}])
+@pytest.mark.parametrize("other", [optimize, change])
+def test_a_sync_of_rows_that_changed_since_they_were_compared_is_refused(
+    two_files: Store, other: Other, wanted: dict[str, str], internal: bool
+) -> None:
+    rows = interrupted(two_files, other, *(reject(*row) for row in wanted.items()))
+    table = replace(REJECTS, internal=internal)
+    if other is optimize:
+        two_files.sync(table, rows, state={"seen": 1})
+        assert content(two_files) == wanted
+        assert two_files.state(REJECTS) == {"seen": 1}
+    else:
+        with pytest.raises(FashionrecError, match=r"changed its rows \(WRITE\)"):
+            two_files.sync(table, rows, state={"seen": 1})
+        assert content(two_files) == OLD | {"1": "other"}
+        assert two_files.state(REJECTS) == {}
 
 
 def test_records_that_are_put_at_once_are_all_kept(store: Store) -> None:

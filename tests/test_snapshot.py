@@ -1,6 +1,7 @@
 """The tables at one moment, read without Spark: now, or as a run left them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import deltalake
@@ -13,6 +14,7 @@ from pyspark.sql import SparkSession
 from fashionrec import read
 from fashionrec.config import load
 from fashionrec.errors import FashionrecError
+from fashionrec.history import same_rows
 from fashionrec.opening import dataset_of
 from fashionrec.runs import recorded
 from fashionrec.tables import EMBEDDINGS, PRODUCTS, RECOMMENDATIONS, Table
@@ -95,6 +97,12 @@ def test_upkeep_keeps_a_night_readable_and_vacuum_ends_it_in_one_line(nights: Ta
     with pytest.raises(Exception, match=gone):
         connection.execute("SELECT count(*) FROM products").fetchall()
     assert len(connection.execute("FROM recommendations").fetchall()) == 2
+
+
+def test_what_the_log_has_forgotten_may_have_changed_rows() -> None:
+    operations = {5: "WRITE", 6: "OPTIMIZE", 7: "VACUUM END", 9: "OPTIMIZE"}
+    history = [{"version": v, "operation": operations[v]} for v in sorted(operations, reverse=True)]
+    assert same_rows(SimpleNamespace(history=lambda: history), 5) == 7
 
 
 def test_a_folders_name_may_hold_what_patterns_and_urls_do(

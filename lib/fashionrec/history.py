@@ -36,7 +36,7 @@ def same_rows(delta: DeltaTable, version: int) -> int:
     last = version
     for commit in reversed(delta.history()):
         if int(commit["version"]) > version:
-            if not is_upkeep(commit):
+            if not is_upkeep(commit) or int(commit["version"]) > last + 1:  # the log forgets
                 break
             last = int(commit["version"])
     return last

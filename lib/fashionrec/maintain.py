@@ -89,11 +89,12 @@ def _tidy(
 def _pinned(store: TableReader) -> dict[Table, set[int]]:
     """Return the versions that are needed however old they are.
 
-    Those that lists were made from, to see what has changed since; what unfinished trainings read;
-    the night that `rollback` goes back to.
+    Those that lists were made from, to see what has changed since, as upkeep has left them, which
+    is where they are read; what unfinished trainings read; the night that `rollback` goes back to.
     """
     lists = store.state(NEIGHBOURS)
-    pinned = {table: {lists[table.name]} for table in (EMBEDDINGS, PRODUCTS) if lists}
+    made_from = (EMBEDDINGS, PRODUCTS) if lists else ()
+    pinned = {table: {store.same_rows(table, lists[table.name])} for table in made_from}
     nights = list(published_nights(store).values())
     trainings = pinned_versions(at(store.warehouse))
     return pinned | {RECOMMENDATIONS: set(nights[-2:]), TRAINING_SET: trainings}

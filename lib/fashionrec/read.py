@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 
 from fashionrec import tables
 from fashionrec.errors import FashionrecError
-from fashionrec.history import is_upkeep, last_change
+from fashionrec.history import is_upkeep, last_change, same_rows
 from fashionrec.opening import dataset_of, is_table, open_table
 from fashionrec.paths import absolute
 from fashionrec.snapshot import Snapshot
@@ -59,6 +59,14 @@ class TableReader:
         """
         return int(last_change(self._snapshot(table))["version"]) if self.exists(table) else -1
 
+    def latest(self, table: Table) -> int:
+        """Return the table's latest version: what VACUUM keeps longest, and upkeep included."""
+        return self._snapshot(table).version()
+
+    def same_rows(self, table: Table, version: int) -> int:
+        """Return the last version that has a version's rows; see `history.same_rows`."""
+        return same_rows(self._snapshot(table), version)
+
     def versions(self) -> dict[str, int]:
         """Return the version that last changed the rows of each table that exists."""
         return {table.name: self.version(table) for table in tables.ALL if self.exists(table)}
@@ -95,8 +103,12 @@ class TableReader:
         where: ds.Expression | None = None,
         version: int | None = None,
     ) -> ds.Scanner:
-        """Return columns of the table, now or at a version, for the driver and without Spark."""
-        dataset = dataset_of(self.path(table), version)
+        """Return columns of the table, now or at a version, for the driver and without Spark.
+
+        What upkeep made of a version is read: VACUUM takes the files that were replaced.
+        """
+        at = None if version is None else self.same_rows(table, version)
+        dataset = dataset_of(self.path(table), at)
         return dataset.scanner(columns=list(columns), filter=where)
 
     def distinct(self, table: Table, column: str) -> set[Any]:
@@ -119,9 +131,9 @@ class TableReader:
             return None  # its log or its files were cleaned up, or there never was such a version
 
     def can_read(self, table: Table, version: int) -> bool:
-        """Say whether all of the table's files at a version are still there."""
+        """Say whether all that has the table's rows at a version is still there; see `scan`."""
         try:
-            dataset_of(self.path(table), version).count_rows()
+            self.scan(table, [], None, version).count_rows()
         except (OSError, deltalake.exceptions.DeltaError):
             return False
         return True

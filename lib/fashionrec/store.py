@@ -1,8 +1,9 @@
 """The tables in Spark: what jobs read and write through DataFrames.
 
 A write changes only rows that differ, and where nothing differs it makes no commit: Delta rewrites
-matched files even where a MERGE clause's condition is false. What a step needs to know in order to
-go on is committed with its output, as Delta's userMetadata.
+matched files even where a MERGE clause's condition is false. A write of what differs says `since`
+which version, and is refused where the rows are others by then. What a step needs to know in order
+to go on is committed with its output, as Delta's userMetadata.
 """
 
 import json
@@ -69,6 +70,7 @@ class Store(TableWriter):
         rows: DataFrame,
         state: dict[str, Any] | None = None,
         complete: Callable[[Batches], Batches] | None = None,
+        since: int | None = None,
     ) -> int:
         """Add rows that are known to be new, and return how many they are.
 
@@ -76,7 +78,7 @@ class Store(TableWriter):
         columns of those that `rows` has instead.
         """
         files = self._files_of(table, rows if complete else exact(rows, table), complete)
-        self.add_files(table, files, state)
+        self.add_files(table, files, state, since)
         return sum(file.rows for file in files)
 
     def replace(self, table: Table, rows: DataFrame, state: dict[str, Any]) -> int:
@@ -97,7 +99,10 @@ class Store(TableWriter):
         return count
 
     def changes(self, table: Table, rows: DataFrame, compare: Sequence[str]) -> DataFrame:
-        """Return the rows by which the table differs from `rows`; see `changes.changes`."""
+        """Return the rows by which the table differs from `rows`; see `changes.changes`.
+
+        Whoever writes them asks for the `latest` version first.
+        """
         if self.is_empty(table):
             return rows.withColumn(CHANGE, F.lit("insert"))
         return changes(table, self.read(table), rows, compare)
@@ -107,15 +112,20 @@ class Store(TableWriter):
         table: Table,
         changes: DataFrame,
         written: Written,
+        since: int,
         state: dict[str, Any] | None = None,
     ) -> None:
-        """Write `changes` (whole rows with a column `_change`) in one commit, or none if empty."""
+        """Write `changes` (whole rows with a column `_change`) in one commit, or none if empty.
+
+        Raises:
+            FashionrecError: the table's rows have changed since the version they were found in.
+        """
         if not (written.updated or written.deleted):
-            self.append(table, changes.drop(CHANGE), state)
+            self.append(table, changes.drop(CHANGE), state, since=since)
         elif self._is_sooner_written_anew(table, written):
-            self._write_anew(table, changes, written, state)
+            self._write_anew(table, changes, written, since, state)
         else:
-            self._merge(table, changes, state)
+            self._merge(table, changes, since, state)
 
     def sync(
         self,
@@ -129,22 +139,28 @@ class Store(TableWriter):
 
         Columns to `ignore` (such as the run that last changed a row) do not make a row differ.
         """
+        since = self.latest(table)
         if self.is_empty(table):
-            written = Written(inserted=self.append(table, rows, state))
+            written = Written(inserted=self.append(table, rows, state, since=since))
         else:
-            written = self._sync_rows(table, exact(rows, table), ignore, state)
-        if state is not None:
-            self.mark(table, state)
+            written = self._sync_rows(table, exact(rows, table), ignore, since, state)
+        if state is not None and not written.total:
+            self.mark(table, state, since)
         return written
 
     def _sync_rows(
-        self, table: Table, rows: DataFrame, ignore: Sequence[str], state: dict[str, Any] | None
+        self,
+        table: Table,
+        rows: DataFrame,
+        ignore: Sequence[str],
+        since: int,
+        state: dict[str, Any] | None,
     ) -> Written:
         compare = [name for name in table.names if name not in (*table.key, *ignore)]
         differing = self.changes(table, rows, compare).persist()
         try:
             written = count_changes(differing)
-            self.apply(table, differing, written, state)
+            self.apply(table, differing, written, since, state)
         finally:
             differing.unpersist()
         return written
@@ -157,7 +173,12 @@ class Store(TableWriter):
         return count <= table.rows_per_file or written.total > _SHARE * count
 
     def _write_anew(
-        self, table: Table, changes: DataFrame, written: Written, state: dict[str, Any] | None
+        self,
+        table: Table,
+        changes: DataFrame,
+        written: Written,
+        since: int,
+        state: dict[str, Any] | None,
     ) -> None:
         """Write the changed table in files that workers write: MERGE takes longer, through Java,
         and writes all files anew as well that have a row that differs."""
@@ -175,7 +196,7 @@ class Store(TableWriter):
             ordered = rows.repartitionByRange(tasks, *by_product).sortWithinPartitions(*by_product)
             self.replace_files(snapshot, self._files_of(table, ordered), state)
 
-        committed(self.path(table), write)
+        committed(self.path(table), write, since=since)
 
     def _files_of(
         self, table: Table, rows: DataFrame, complete: Callable[[Batches], Batches] | None = None
@@ -189,7 +210,9 @@ class Store(TableWriter):
         found = rows.mapInArrow(write, from_arrow_schema(FILE)).collect()
         return [DataFile(**file.asDict()) for file in found]
 
-    def _merge(self, table: Table, changes: DataFrame, state: dict[str, Any] | None) -> None:
+    def _merge(
+        self, table: Table, changes: DataFrame, since: int, state: dict[str, Any] | None
+    ) -> None:
         exact(changes.drop(CHANGE), table)
         on = " AND ".join(f"old.{key} = new.{key}" for key in table.key)
         values = {name: f"new.{name}" for name in table.names}
@@ -202,7 +225,7 @@ class Store(TableWriter):
             .whenNotMatchedInsert(f"new.{CHANGE} <> 'delete'", values)  # type: ignore[arg-type]
         )
         with self._committing(state):
-            committed(self.path(table), merge.execute)
+            committed(self.path(table), merge.execute, since=since)
 
     def _committing(self, state: dict[str, Any] | None) -> AbstractContextManager[None]:
         properties = {} if state is None else {_USER_METADATA: json.dumps(state)}

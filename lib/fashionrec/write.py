@@ -43,17 +43,28 @@ class TableWriter(TableReader):
         check_folder(self.warehouse)
         return [table for table in needed if not is_ours(self.path(table), table)]
 
-    def mark(self, table: Table, state: dict[str, Any]) -> None:
-        """Commit a state alone, where the last one differs and there was nothing to write."""
+    def mark(self, table: Table, state: dict[str, Any], since: int | None = None) -> None:
+        """Commit a state alone, where the last one differs and there was nothing to write.
+
+        `since`, here and below: the version that was looked at, see `conflicts.committed`.
+        """
         if self.state(table) == state:
             return
-        nothing = self.arrow_schema(table).empty_table()
-        deltalake.write_deltalake(
-            self._snapshot(table), nothing, mode="append", commit_properties=_properties(state)
+        nothing, properties = self.arrow_schema(table).empty_table(), _properties(state)
+        committed(
+            self.path(table),
+            lambda: deltalake.write_deltalake(
+                self._snapshot(table), nothing, mode="append", commit_properties=properties
+            ),
+            since=since,
         )
 
     def add_files(
-        self, table: Table, files: Sequence[DataFile], state: dict[str, Any] | None = None
+        self,
+        table: Table,
+        files: Sequence[DataFile],
+        state: dict[str, Any] | None = None,
+        since: int | None = None,
     ) -> None:
         """Add the rows of files that lie in the table's folder; no commit where there are none."""
         properties = _properties(state)
@@ -61,6 +72,7 @@ class TableWriter(TableReader):
             committed(
                 self.path(table),
                 lambda: _commit(self._snapshot(table), files, "append", properties),
+                since=since,
             )
 
     def replace_files(

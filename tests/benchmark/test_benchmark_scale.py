@@ -1,14 +1,20 @@
 """The drawn shop is a whole catalogue, every step of it is timed, and growth is what fits."""
 
+import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from fashionrec.benchmark import scale
+from fashionrec.benchmark import report, scale
 from fashionrec.benchmark.growth import draw_growth, growth
-from fashionrec.benchmark.report import Figures
+from fashionrec.benchmark.report import Figures, peak_memory
+from fashionrec.errors import FashionrecError
 from fashionrec.tables import PRODUCTS, RECOMMENDATIONS, REJECTS
 
 
@@ -38,6 +44,36 @@ def test_cores_are_told_and_drawn_apart(tmp_path: Path) -> None:
     draw_growth(measured, scale._STEPS, tmp_path / "growth.png")
     with Image.open(tmp_path / "growth.png") as chart:
         assert chart.size == (1100, 450)
+
+
+def test_what_was_measured_outlives_a_size_that_fails(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = "import json, sys; n, cores = map(int, sys.argv[1:]); assert n < 44_441\n"
+    one += "print(json.dumps({'n': n, 'cores': cores}))"
+    monkeypatch.setattr(scale, "_ONE", one)
+    monkeypatch.setattr(logging.getLogger("fashionrec"), "propagate", True)
+    caplog.set_level("INFO", "fashionrec")
+    context = SimpleNamespace(options=SimpleNamespace(size=None, plot=None))
+    with pytest.raises(FashionrecError, match=r"44,441 products on 1 core\(s\) failed"):
+        scale.run(context)
+    assert caplog.messages == ['scale: {"n": 10000, "cores": 1}']
+
+
+def test_memory_is_that_of_this_process_and_those_it_started() -> None:
+    figures: Figures = {}
+    held = "held = b'x' * 200_000_000; print(flush=True); input()"
+    child = [sys.executable, "-c", held]
+    with subprocess.Popen(child, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
+        started.stdout.readline()
+        with peak_memory(figures, "mb"):  # shorter than the pause between two looks
+            pass
+        told = report._memory_mb()
+        started.communicate(b"\n")
+    assert told[started.pid] > 200
+    assert os.getpid() in told
+    assert os.getppid() not in told
+    assert figures["mb"] > 200
 
 
 def test_every_step_is_timed(spark: SparkSession, tmp_path: Path) -> None:

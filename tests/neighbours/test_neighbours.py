@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyspark import SparkFiles
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from fashionrec.config import load
 from fashionrec.errors import RefusedError
+from fashionrec.maintain import maintain
 from fashionrec.neighbours.exact import similarities
 from fashionrec.neighbours.neighbours import neighbours
+from fashionrec.neighbours.searchable import write_searchable
 from fashionrec.read import TableReader
 from fashionrec.runs import recorded
 from fashionrec.settings import NeighbourSettings
@@ -53,6 +56,7 @@ def search(
 ) -> dict[str, int]:
     with recorded(store, "neighbours") as run:
         neighbours(store, version, settings, run)
+    assert not list(Path(SparkFiles.getRootDirectory()).glob("neighbours-*"))
     return {name.removeprefix("neighbours."): count for name, count in run.counts.items()}
 
 
@@ -274,6 +278,19 @@ def test_lists_are_continued_after_their_files_were_joined(
     put_shop(store, spark, changed=True)
     assert search(store)["rebuilt"] == 0
     assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
+
+
+def test_lists_are_made_from_what_upkeep_left(store: Store, spark: SparkSession) -> None:
+    at_once = load().maintain.model_copy(update={"keep_hours": 0})
+    for changed in (False, True):
+        put_shop(store, spark, changed)
+        written = store.files(EMBEDDINGS)
+        with recorded(store, "maintain") as run:
+            maintain(store, at_once, run)
+        assert changed or not any(Path(file).exists() for file in written)  # later it is one file
+        write_searchable(store, "m")
+        assert search(store)["rebuilt"] == (not changed)
+        assert lists_of(store) == brute_force(store.read(EMBEDDINGS).collect(), 5)
 
 
 def test_a_lost_reserve_costs_time_only(store: Store, spark: SparkSession) -> None:

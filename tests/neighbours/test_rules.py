@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashionrec.config import load
+from fashionrec.neighbours.catalogue import by_product
 from fashionrec.neighbours.cells import cut
 from fashionrec.neighbours.exact import similarities
 from fashionrec.neighbours.items import no_floors, prepare_items
@@ -186,3 +187,22 @@ def test_many_products_of_one_picture_fill_lists_by_id() -> None:
     lists = found(shop, rule, 3, 1024)
     assert [other for product, other, _ in lists if product == 7] == [1500, 1501, 1502]
     assert [other for product, other, _ in lists if product == 1501] == [0, 1500, 1502]
+
+
+def test_values_may_fill_more_than_two_gigabytes() -> None:
+    chunk = pa.array(["x" * 2**26, None, "y"])  # in memory once
+    column = encode(pa.chunked_array([chunk] * 33))
+    np.testing.assert_array_equal(column.codes, [0, -1, 1] * 33)
+    assert column.are(["y"]).tolist() == [False, False, True] * 33
+    assert len(encode(pa.chunked_array([], pa.string())).codes) == 0
+
+
+def test_keys_are_sorted_with_wide_offsets() -> None:
+    keys = pa.table({"product_id": [2, 1], "image_sha256": ["b", "a"], "year": [None, 1]})
+    found = by_product(keys)
+    assert found.to_pydict() == {
+        "product_id": [1, 2],
+        "image_sha256": ["a", "b"],
+        "year": [1, None],
+    }
+    assert found.schema.field("image_sha256").type == pa.large_string()

@@ -50,14 +50,15 @@ def peak_memory(figures: Figures, name: str) -> Iterator[None]:
     done, peaks = threading.Event(), [0.0, 0.0]
 
     def watch() -> None:
-        taken = 0.0
-        while not done.wait(max(0.2, _REST * taken)):
+        while True:
             began = time.perf_counter()
             sizes = _memory_mb()
             taken = time.perf_counter() - began
             workers = [size for pid, size in sizes.items() if _is_worker(pid)]
             peaks[0] = max(peaks[0], sum(sizes.values()))
             peaks[1] = max(peaks[1], *workers, 0.0)
+            if done.wait(max(0.2, _REST * taken)):
+                return
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -70,9 +71,10 @@ def peak_memory(figures: Figures, name: str) -> Iterator[None]:
 
 
 def _memory_mb() -> dict[int, float]:
-    """Return the memory of the JVM, this driver and the python workers, from /proc."""
+    """Return the memory of this driver, the JVM that it started, and Spark's Python workers, which
+    the JVM starts, from /proc."""
     parents = _parents()
-    own = [pid for pid in parents if os.getppid() in _ancestors(pid, parents)]
+    own = [pid for pid in parents if os.getpid() in _ancestors(pid, parents)]
     return {pid: _share_mb(pid) for pid in own}
 
 

@@ -88,7 +88,9 @@ def _apart(size: int, cores: int) -> Figures:
     done = subprocess.run(words, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise FashionrecError(f"benchmark scale: {size:,} products on {cores} core(s) failed")
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    told = done.stdout.splitlines()[-1]
+    log.info("scale: %s", told)  # at once: a larger size that fails would take it along
+    return dict(json.loads(told))
 
 
 def measure(products: str, cores: str) -> None:

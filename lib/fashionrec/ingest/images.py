@@ -60,14 +60,15 @@ class Reader:
 def write_images(store: Store, catalogue: Catalogue, reader: Reader) -> Written:
     """Make `images` hold the catalogue's pictures; return what differed."""
     pictures = derive.images(catalogue.pictures)
+    since = store.latest(IMAGES)
     changes = store.changes(IMAGES, pictures, derive.image_columns()).persist()
     written = count_changes(changes)
     if written.total:
         kept = _placed(changes.where(f"{CHANGE} <> 'delete'"), catalogue, written.total)
         if written.updated or written.deleted:
-            _merge(store, changes, kept, reader, written)
+            _merge(store, changes, kept, reader, written, since)
         else:
-            store.append(IMAGES, kept, complete=reader.filled)
+            store.append(IMAGES, kept, complete=reader.filled, since=since)
     changes.unpersist()
     return written
 
@@ -83,12 +84,17 @@ def _placed(pictures: DataFrame, catalogue: Catalogue, count: int) -> DataFrame:
 
 
 def _merge(
-    store: Store, changes: DataFrame, kept: DataFrame, reader: Reader, written: Written
+    store: Store,
+    changes: DataFrame,
+    kept: DataFrame,
+    reader: Reader,
+    written: Written,
+    since: int,
 ) -> None:
     columns = [CHANGE, *IMAGES.names]
     rows = kept.mapInArrow(reader.filled, kept.schema).select(*columns)
     gone = changes.where(f"{CHANGE} = 'delete'").withColumn("content", F.lit(None).cast("binary"))
-    store.apply(IMAGES, rows.unionByName(gone.select(*columns)), written)
+    store.apply(IMAGES, rows.unionByName(gone.select(*columns)), written, since)
 
 
 def _portions(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -50,7 +50,20 @@ def read_keys(
     products = store.read_version(PRODUCTS, ["product_id", *columns], versions.products)
     if embedded is None or products is None:
         return None
-    return embedded.join(products, "product_id").sort_by("product_id")
+    return by_product(embedded.join(products, "product_id"))
+
+
+def by_product(keys: pa.Table) -> pa.Table:
+    """Keys in order of product.
+
+    Strings get 64-bit offsets: Arrow sorts a column in one array, and 33 million hashes are more
+    than one with others holds.
+    """
+    wide = [
+        field.with_type(pa.large_string()) if field.type == pa.string() else field
+        for field in keys.schema
+    ]
+    return keys.cast(pa.schema(wide)).sort_by("product_id")
 
 
 def catalogue_of(keys: pa.Table) -> Catalogue:

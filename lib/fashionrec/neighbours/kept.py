@@ -14,7 +14,6 @@ from pyspark.sql import functions as F
 from fashionrec.changes import CHANGE, Written, count_changes
 from fashionrec.neighbours.plans import ENTRY
 from fashionrec.neighbours.state import State
-from fashionrec.opening import open_table
 from fashionrec.read import TableReader
 from fashionrec.store import Store
 from fashionrec.tables import NEIGHBOURS, RESERVES, Table
@@ -38,8 +37,8 @@ class Kept:
 
 def kept_lists(store: TableReader) -> Kept:
     """Return where the lists are that there are now."""
-    # The latest versions: VACUUM takes files of an earlier one even where its rows are the same.
-    lists, reserve = (open_table(store.path(table)).version() for table in (NEIGHBOURS, RESERVES))
+    # The latest versions: Spark, too, reads a sample there, and VACUUM takes files of earlier ones.
+    lists, reserve = (store.latest(table) for table in (NEIGHBOURS, RESERVES))
     belongs = store.state(RESERVES) == store.state(NEIGHBOURS)
     return Kept(lists, reserve if belongs else None)
 
@@ -71,20 +70,21 @@ def write_changes(store: Store, kept: Kept, changes: DataFrame, k: int, state: S
     """Write the entries by which lists differ from those `kept`; return what changed of those
     published."""
     rows = changes.withColumn("model_version", F.lit(state["model_version"]))
-    written = _apply(store, NEIGHBOURS, rows.where(F.col("rank") <= k), state)
+    published = rows.where(F.col("rank") <= k)
+    written = _apply(store, NEIGHBOURS, published, kept.neighbours, state)
     beyond = rows.where(F.col("rank") > k)
     if kept.reserves is None:  # all of the reserve is new
         there = beyond.where(F.col(CHANGE) != "delete").select(*RESERVES.names)
         store.sync(RESERVES, there, state=state)
     else:
-        _apply(store, RESERVES, beyond, state)
+        _apply(store, RESERVES, beyond, kept.reserves, state)
     return written
 
 
-def _apply(store: Store, table: Table, changes: DataFrame, state: State) -> Written:
+def _apply(store: Store, table: Table, changes: DataFrame, since: int, state: State) -> Written:
     written = count_changes(changes)
     if written.total:
-        store.apply(table, changes.select(CHANGE, *table.names), written, state)
+        store.apply(table, changes.select(CHANGE, *table.names), written, since, state)
     else:
-        store.mark(table, state)
+        store.mark(table, state, since)
     return written

@@ -6,8 +6,11 @@ result is the same as if all were. All of it happens where tasks run: the driver
 """
 
 import logging
+from pathlib import Path
+from shutil import rmtree
 from uuid import uuid4
 
+from pyspark import SparkFiles
 from pyspark.sql import DataFrame
 
 from fashionrec.changes import CHANGE, Written
@@ -19,6 +22,7 @@ from fashionrec.neighbours.kept import (
     write_lists,
 )
 from fashionrec.neighbours.plans import ENTRY, applied
+from fashionrec.neighbours.prepare import folder_of
 from fashionrec.neighbours.prepared import Summary, Wanted
 from fashionrec.neighbours.recall import measure_recall, require_recall
 from fashionrec.neighbours.state import State, state_of
@@ -46,6 +50,9 @@ def neighbours(store: Store, model_version: str, settings: NeighbourSettings, ru
     finally:
         if at(wanted.inverted).is_dir():
             remove_folder(at(wanted.inverted))
+        # In local mode this machine is the node; where a search failed, tasks may be writing still.
+        here = folder_of(wanted, Path(SparkFiles.getRootDirectory()))
+        rmtree(here, ignore_errors=True)
 
 
 def _wanted(store: Store, state: State, last: State, settings: NeighbourSettings) -> Wanted:

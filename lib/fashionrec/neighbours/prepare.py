@@ -35,7 +35,7 @@ from fashionrec.settings import NeighbourSettings
 
 def prepare(wanted: Wanted, above: Path) -> Prepared:
     """Return what is ready below a folder of this node, which whoever comes first makes so."""
-    folder = above / f"neighbours-{wanted.name}"
+    folder = folder_of(wanted, above)
     ready = Prepared(folder, list(enabled_lists(wanted.settings)))
     with (above / "neighbours.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -46,6 +46,11 @@ def prepare(wanted: Wanted, above: Path) -> Prepared:
             summary = _prepare(wanted, ready)
             write_whole(folder / SUMMARY, json.dumps(asdict(summary)).encode())
     return ready
+
+
+def folder_of(wanted: Wanted, above: Path) -> Path:
+    """Return where below a folder of a node a search is made ready."""
+    return above / f"neighbours-{wanted.name}"
 
 
 def _prepare(wanted: Wanted, ready: Prepared) -> Summary:

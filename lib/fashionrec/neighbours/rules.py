@@ -23,11 +23,12 @@ class Values:
     """A column: int64 `codes` [p] of products, -1 where it is missing; `values`: what they mean."""
 
     codes: Ints
-    values: pa.StringArray
+    values: pa.LargeStringArray
 
     def are(self, values: Sequence[str]) -> Bools:
         """Where the column has one of these values, bool [p]."""
-        wanted = pc.is_in(self.values, pa.array(values, pa.string())).to_numpy(zero_copy_only=False)
+        sought = pa.array(values, pa.large_string())
+        wanted = pc.is_in(self.values, sought).to_numpy(zero_copy_only=False)
         found: Bools = np.append(wanted, False)[self.codes]
         return found
 
@@ -124,9 +125,12 @@ def columns_of(settings: ListSettings) -> list[str]:
 
 def encode(values: pa.ChunkedArray) -> Values:
     """A column of strings or integers, nulls included, as codes."""
-    encoded = values.cast(pa.string()).combine_chunks().dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
-    return Values(codes, encoded.dictionary)
+    if not len(values):
+        return Values(np.empty(0, np.int64), pa.array([], pa.large_string()))
+    # Chunk by chunk, with 64-bit offsets: 33 million hashes are more than an array of others holds.
+    encoded = values.cast(pa.large_string()).dictionary_encode()  # one dictionary for all chunks
+    codes = [chunk.indices.fill_null(-1).to_numpy() for chunk in encoded.chunks]
+    return Values(np.concatenate(codes).astype(np.int64), encoded.chunk(0).dictionary)
 
 
 def no_pairs() -> Pairs:

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 import torch
 from numpy.typing import NDArray
 
-from fashionrec.neighbours.catalogue import catalogue_of, export_vectors
+from fashionrec.neighbours.catalogue import by_product, catalogue_of, export_vectors
 from fashionrec.neighbours.items import Items
 from fashionrec.neighbours.lists import Floats, Ints
 from fashionrec.neighbours.shared import shared_items
@@ -177,7 +177,7 @@ def _upload(folder: Path, target: Path) -> None:
 def _write(store: TableReader, model_version: str, version: int, folder: Path) -> None:
     of_model = ds.field("model_version") == model_version
     keys = store.scan(EMBEDDINGS, ["product_id", "image_sha256"], of_model, version).to_table()
-    catalogue = catalogue_of(keys.sort_by("product_id"))
+    catalogue = catalogue_of(by_product(keys))
     export_vectors(store, model_version, version, catalogue, folder / _VECTORS)
     lay_out(folder, model_version, folder / _VECTORS, catalogue.ids, catalogue.pictures)
 
