@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from glob import escape
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from fashionrec.read import TableReader
     from fashionrec.snapshot import Snapshot
+
+Result = TypeVar("Result")
 
 _DESCRIBE = re.compile(r"\s*DESC(?:RIBE)?\s+(\w+)\s*;?\s*", re.IGNORECASE)
 _COLUMNS = """
@@ -73,21 +76,57 @@ def questions(reader: TableReader, *tables: Table) -> Iterator[duckdb.DuckDBPyCo
 
 
 def engine(snapshot: Snapshot) -> Callable[[str], pa.RecordBatchReader]:
-    """Return a function that answers a statement.
+    """Return a function that answers a statement, unless Ctrl-C ends it.
 
-    It raises FashionrecError with the reason where DuckDB cannot.
+    It, and the reader that it returns, raise FashionrecError with the reason where DuckDB cannot.
     """
     connection = connect(snapshot)
+    run = _interruptible(connection)
 
-    def query(text: str) -> pa.RecordBatchReader:
+    def ask(work: Callable[[], Result]) -> Result:
         try:
-            result = _described(connection, text) or connection.sql(text)
-            nothing = pa.RecordBatchReader.from_batches(pa.schema([]), [])
-            return nothing if result is None else result.to_arrow_reader()
-        except duckdb.Error as error:
+            return run(work)
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
             raise FashionrecError(_explained(error, snapshot)) from error
 
+    def batches(result: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        while (batch := ask(lambda: next(result, None))) is not None:
+            yield batch
+
+    def query(text: str) -> pa.RecordBatchReader:
+        result = ask(lambda: _answered(connection, text))
+        return pa.RecordBatchReader.from_batches(result.schema, batches(result))
+
     return query
+
+
+def _interruptible(
+    connection: duckdb.DuckDBPyConnection,
+) -> Callable[[Callable[[], Result]], Result]:
+    """Return a function that calls another, and ends the connection's query at a signal.
+
+    Python sees a signal only between its own steps, and a query is a single one: so the query runs
+    in a thread of its own, while this one can be woken.
+    """
+    threads = ThreadPoolExecutor(1)
+
+    def run(work: Callable[[], Result]) -> Result:
+        working = threads.submit(work)
+        try:
+            return working.result()
+        except KeyboardInterrupt:
+            while wait([working], timeout=0.1).not_done:  # it may not have begun yet
+                connection.interrupt()
+            raise
+
+    return run
+
+
+def _answered(connection: duckdb.DuckDBPyConnection, text: str) -> pa.RecordBatchReader:
+    result = _described(connection, text) or connection.sql(text)
+    if result is None:
+        return pa.RecordBatchReader.from_batches(pa.schema([]), [])
+    return result.to_arrow_reader()
 
 
 def _described(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation | None:
@@ -97,7 +136,7 @@ def _described(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckD
     return columns if columns else None
 
 
-def _explained(error: duckdb.Error, snapshot: Snapshot) -> str:
+def _explained(error: Exception, snapshot: Snapshot) -> str:
     """Return what DuckDB says, in one line; it goes on with hints and a picture of the query."""
     message = str(error).partition("\n\n")[0].replace("\n", "; ")
     if not isinstance(error, duckdb.CatalogException):

@@ -30,7 +30,7 @@ def save(result: pa.RecordBatchReader, form: str, path: Path) -> None:
     try:
         if form == PARQUET:
             with pq.ParquetWriter(partial, result.schema) as writer:
-                for batch in _batches(result):
+                for batch in result:
                     writer.write_batch(batch)
         else:
             with partial.open("w", encoding="utf-8", newline="") as file:
@@ -59,16 +59,8 @@ def write(result: pa.RecordBatchReader, form: str, out: TextIO) -> None:
             out.write(json.dumps(named, ensure_ascii=False, default=str) + "\n")
 
 
-def _batches(result: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    """Yield a result as it is computed; what fails late is the query's error as well."""
-    try:
-        yield from result
-    except (OSError, pa.ArrowException) as error:
-        raise FashionrecError(str(error).splitlines()[0]) from error
-
-
 def _rows(result: pa.RecordBatchReader) -> Iterator[list[Any]]:
-    for batch in _batches(result):
+    for batch in result:
         columns = (_values(column) for column in batch.columns)
         yield from map(list, zip(*columns, strict=True))
 
