@@ -1,5 +1,6 @@
 """SQL in DuckDB over tables that no Spark made: signals, damage, the network."""
 
+import io
 import os
 import pty
 import signal
@@ -7,9 +8,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from bare import command, make, read_until
+from conftest import run
 from fashionrec.tables import PRODUCTS, RECOMMENDATIONS
 
 ENDLESS = (
@@ -63,3 +66,48 @@ def test_ctrl_c_gives_a_query_of_the_shell_up(warehouse: Path, tmp_path: Path) -
     assert b"|42|" in read_until(controller, b"fashionrec> ")
     os.write(controller, b"\x04")
     assert os.waitpid(process, 0)[1] == 0
+
+
+def test_a_result_that_was_not_read_to_its_end_keeps_no_other_back(
+    warehouse: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("FROM range(1000000); SELECT 40 + 2 AS x"))
+    assert run("sql", "--warehouse", warehouse) == 0
+    out, err = capfd.readouterr()
+    assert out.endswith("|42|\n+--+\n")
+    assert "only the first 1,000 rows are shown: --format csv has them whole" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("",), "QUERY is empty"),
+        ((" ; ",), "QUERY is empty"),
+        (("SELECT 1; SELECT 2", "--output", "a.csv"), "--output takes the result of one statement"),
+        (("SELECT 1", "--output", ""), "--output needs the name of a file"),
+        (("SELECT 1", "--output", "a.txt"), "a file is csv, json or parquet"),
+    ],
+)
+def test_wrong_use_is_told_before_anything_is_written(
+    warehouse: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("sql", "--warehouse", warehouse, *options) == 2
+    err = capfd.readouterr().err
+    assert says in err
+    assert len(err.splitlines()) == 1
+    assert list(tmp_path.glob("*a.*")) == []
+
+
+def test_a_file_is_of_the_format_that_its_name_tells(warehouse: Path, tmp_path: Path) -> None:
+    for name in ("a.csv", "a.json", "a.parquet"):
+        query = "SELECT sum(product_id) AS n FROM products"
+        assert run("sql", "--warehouse", warehouse, query, "--output", tmp_path / name) == 0
+    assert (tmp_path / "a.csv").read_text() == "n\n3\n"
+    assert (tmp_path / "a.json").read_text() == '{"n": 3}\n'
+    assert pq.read_table(tmp_path / "a.parquet").to_pylist() == [{"n": 3}]

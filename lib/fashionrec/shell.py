@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fashionrec.errors import FashionrecError, printable
+from fashionrec.errors import FashionrecError, UsageError, printable
 
 _HISTORY = Path("~/.fashionrec_history")
 _PROMPT, _MORE = "fashionrec> ", "       ...> "
@@ -34,10 +34,18 @@ def _told(text: str) -> list[str]:
     return [text.strip()] if text.strip() else []
 
 
-def run_script(lines: Iterator[str], run: Callable[[str], None]) -> None:
-    """Run each statement of a script; the first error ends it."""
-    for statement in statements(lines):
-        run(statement)
+def queries(text: str, *, alone: bool) -> list[str]:
+    """Return the statements of a text that is given as a query.
+
+    Raises:
+        UsageError: there is none, or more than one where it must be `alone`.
+    """
+    found = list(statements(iter([text])))
+    if not found:
+        raise UsageError("QUERY is empty: give a statement, or leave it out for a shell")
+    if alone and len(found) > 1:
+        raise UsageError(f"--output takes the result of one statement: QUERY has {len(found)}")
+    return found
 
 
 def run_shell(run: Callable[[str], None]) -> None:

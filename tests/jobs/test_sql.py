@@ -83,7 +83,7 @@ def test_a_file_is_written_whole_or_not_at_all(night: Store, tmp_path: Path) -> 
     assert "Could not convert string 'a999999'" in result.stderr
     assert pq.read_table(out).num_rows > 0
     assert list(tmp_path.glob(".out*")) == []
-    result = sql(night, "SELECT 1", "--output", str(tmp_path / "none" / "out"))
+    result = sql(night, "SELECT 1", "--output", str(tmp_path / "none" / "out.csv"))
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
 
 
