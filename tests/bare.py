@@ -1,6 +1,7 @@
 """Tables made without Spark, which reading by DuckDB and delta-rs needs no part of."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from fashionrec.tables import Table
 
 def make(folder: Path, table: Table, *rows: dict[str, Any]) -> None:
     """Write rows into a new table, which leaves the other columns null."""
-    columns = ", ".join(
-        f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in table.columns
-    )
+    # DuckDB has parentheses where Spark has angle brackets.
+    kinds = {column.name: re.sub("<(.+)>", r"(\1)", column.type) for column in table.columns}
+    columns = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in kinds.items())
     schema = duckdb.sql(f"SELECT {columns}").to_arrow_table().schema
     made = pa.Table.from_pylist([dict.fromkeys(table.names) | row for row in rows], schema)
     deltalake.write_deltalake(str(folder / table.name), made)

@@ -76,11 +76,17 @@ def questions(reader: TableReader, *tables: Table) -> Iterator[duckdb.DuckDBPyCo
 
 
 def engine(snapshot: Snapshot) -> Callable[[str], pa.RecordBatchReader]:
-    """Return a function that answers a statement, unless Ctrl-C ends it.
+    """Return a function that answers a statement; see `answering`."""
+    return answering(connect(snapshot), snapshot)
+
+
+def answering(
+    connection: duckdb.DuckDBPyConnection, snapshot: Snapshot
+) -> Callable[[str], pa.RecordBatchReader]:
+    """Return a function that answers a statement on a connection, unless Ctrl-C ends it.
 
     It, and the reader that it returns, raise FashionrecError with the reason where DuckDB cannot.
     """
-    connection = connect(snapshot)
     run = _interruptible(connection)
 
     def ask(work: Callable[[], Result]) -> Result:
