@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +14,8 @@ import pytest
 
 from bare import command, make, read_until
 from conftest import run
+from fashionrec import duck, read
+from fashionrec.errors import FashionrecError
 from fashionrec.tables import PRODUCTS, RECOMMENDATIONS
 
 ENDLESS = (
@@ -111,3 +114,37 @@ def test_a_file_is_of_the_format_that_its_name_tells(warehouse: Path, tmp_path: 
     assert (tmp_path / "a.csv").read_text() == "n\n3\n"
     assert (tmp_path / "a.json").read_text() == '{"n": 3}\n'
     assert pq.read_table(tmp_path / "a.parquet").to_pylist() == [{"n": 3}]
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:500])
+
+
+def _spoil_the_footer(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    begin = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    content[begin + 20 : begin + 60] = b"\xff" * 40
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (_cut, "is damaged: restore it from a copy"),
+        (_spoil_the_footer, "is damaged: restore it from a copy"),
+        (Path.unlink, "is missing: restore it from a copy"),
+    ],
+)
+def test_a_damaged_file_fails_the_queries_of_its_own_table(
+    warehouse: Path, harm: Callable[[Path], None], says: str
+) -> None:
+    (file,) = (warehouse / "recommendations").glob("*.parquet")
+    harm(file)
+    query = duck.engine(read.warehouse(warehouse))
+    for name in ("recommendations", "recommended_most"):
+        with pytest.raises(FashionrecError) as told:
+            query(f"SELECT count(*) FROM {name}").read_all()
+        assert str(told.value).startswith(f"{file}: {says}")
+        assert str(told.value).isprintable()
+    assert query("SELECT count(*) AS n FROM products").read_all()["n"].to_pylist() == [2]
+    assert len(query("DESCRIBE recommendations").read_all()) == len(RECOMMENDATIONS.columns)

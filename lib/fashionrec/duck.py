@@ -46,9 +46,7 @@ def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
     connection = _open(snapshot.warehouse)
     connection.execute("SET parquet_metadata_cache = true")
     for table in snapshot.present:
-        columns = {column.name: column.comment for column in table.columns}
-        query = _rows(connection, snapshot, table)
-        _create(connection, View(table.name, table.comment, columns, query))
+        _create_rows(connection, snapshot, table)
     for view in views.ALL:
         with suppress(duckdb.CatalogException):  # an older warehouse lacks a table that it reads
             _create(connection, view)
@@ -143,12 +141,17 @@ def _described(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckD
 
 
 def _explained(error: Exception, snapshot: Snapshot) -> str:
-    """Return what DuckDB says, in one line; it goes on with hints and a picture of the query."""
-    message = str(error).partition("\n\n")[0].replace("\n", "; ")
+    """Return what DuckDB says, and the tables that there are where it finds none."""
     if not isinstance(error, duckdb.CatalogException):
-        return message
+        return _said(error)
     names = [*(table.name for table in snapshot.present), *(view.name for view in views.ALL)]
-    return f"{message}; the tables are {', '.join(names)}"
+    return f"{_said(error)}; the tables are {', '.join(names)}"
+
+
+def _said(error: Exception) -> str:
+    """Return what DuckDB says in one line; it goes on with hints and a picture of the query."""
+    message = str(error).partition("\n\n")[0].strip().replace("\n", "; ")
+    return message.removeprefix("Invalid Input Error: ")  # nothing that a person has put in
 
 
 def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
@@ -158,8 +161,8 @@ def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
         connection.execute(f'COMMENT ON COLUMN "{view.name}"."{column}" IS {_quote(comment)}')
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Table) -> str:
-    """Return the query that reads a table's files."""
+def _create_rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Table) -> None:
+    """Make a view of a table's rows; where its files cannot be read, one that says why."""
     # The columns come first and on their own: a table without files has them too, and a file that
     # is older than a column gets nulls.
     none = connection.from_arrow(snapshot.schema(table).empty_table())
@@ -167,10 +170,26 @@ def _rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Tabl
         f'CAST(NULL AS {kind}) AS "{name}"'
         for name, kind in zip(none.columns, none.types, strict=True)
     )
+    comments = {column.name: column.comment for column in table.columns}
+    files: list[str] = []
     try:
-        return _select(columns, snapshot.files(table))
-    except FashionrecError as error:
-        return f"SELECT {columns} WHERE error({_quote(str(error))}) IS NULL"
+        files = snapshot.files(table)
+        query = _select(columns, files)
+        _create(connection, View(table.name, table.comment, comments, query))
+    except (FashionrecError, duckdb.Error) as error:
+        reason = _quote(_damage(connection, files) or _said(error))
+        query = f"SELECT {columns} WHERE error({reason}) IS NULL"
+        _create(connection, View(table.name, table.comment, comments, query))
+
+
+def _damage(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> str | None:
+    """Return which of some files has no readable end, where Parquet says what it holds."""
+    for file in files:
+        try:
+            connection.execute(f"FROM parquet_schema({_quote(escape(file))})")
+        except duckdb.Error as error:
+            return f"{file}: is damaged: restore it from a copy ({_said(error)})"
+    return None
 
 
 def _select(columns: str, files: Sequence[str]) -> str:

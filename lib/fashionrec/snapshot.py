@@ -99,8 +99,10 @@ class Snapshot:
         except deltalake.exceptions.DeltaError as error:
             raise self._gone(path, version) from error
         # Not looked for in an object store, one request each: reading them tells.
-        if not is_remote(path) and not all(Path(path, name).exists() for name in dataset.files):
-            raise self._gone(path, version)
+        names = [] if is_remote(path) else dataset.files
+        missing = [name for name in names if not Path(path, name).exists()]
+        if missing:
+            raise _lost(path, missing) or self._gone(path, version)
         return dataset
 
     def _gone(self, path: str, version: int) -> FashionrecError:
@@ -115,6 +117,14 @@ class Snapshot:
 
     def _path(self, table: Table) -> str:
         return str(self.warehouse / table.name)
+
+
+def _lost(path: str, missing: list[str]) -> FashionrecError | None:
+    """Return the error of a file that no upkeep removed, because the table still has it."""
+    lost = set(missing).intersection(dataset_of(path).files)
+    if not lost:
+        return None
+    return FashionrecError(f"{path}/{min(lost)}: is missing: restore it from a copy")
 
 
 def _versions_left_by(runs: str, run_id: str) -> dict[str, int]:
