@@ -31,7 +31,7 @@ class Snapshot:
         self.run_id = run_id
         self.present = [table for table in tables.ALL if self._is_there(table)]
         if not self.present:
-            raise FashionrecError(f"{warehouse}: holds no tables yet: run nightly first")
+            raise FashionrecError(_why_empty(self.warehouse))
         now = {table: open_table(self._path(table)) for table in self.present}
         if run_id is None:
             self.versions = {table: delta.version() for table, delta in now.items()}
@@ -117,6 +117,15 @@ class Snapshot:
 
     def _path(self, table: Table) -> str:
         return str(self.warehouse / table.name)
+
+
+def _why_empty(warehouse: Path) -> str:
+    where, another = absolute(warehouse), "give another folder with --warehouse"
+    if not is_remote(warehouse) and not warehouse.exists():
+        return f"{where}: does not exist: run nightly first, or {another}"
+    if not is_remote(warehouse) and not warehouse.is_dir():
+        return f"{where}: is no folder: {another}"
+    return f"{where}: holds no tables yet: run nightly first, or {another}"
 
 
 def _lost(path: str, missing: list[str]) -> FashionrecError | None:
