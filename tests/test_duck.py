@@ -148,3 +148,37 @@ def test_a_damaged_file_fails_the_queries_of_its_own_table(
         assert str(told.value).isprintable()
     assert query("SELECT count(*) AS n FROM products").read_all()["n"].to_pylist() == [2]
     assert len(query("DESCRIBE recommendations").read_all()) == len(RECOMMENDATIONS.columns)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("none", "does not exist: run nightly first, or give another folder with --warehouse"),
+        ("file", "is no folder: give another folder with --warehouse"),
+        ("empty", "holds no tables yet: run nightly first, or give another folder"),
+    ],
+)
+def test_a_warehouse_that_is_none_is_told_with_its_path(
+    warehouse: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    name: str,
+    says: str,
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert run("sql", "--warehouse", name, "SELECT 1") == 1
+    assert capfd.readouterr().err.startswith(f"error: {tmp_path / name}: {says}")
+    with pytest.raises(FashionrecError, match=f"{tmp_path / name}: {says}"):
+        read.warehouse(name)
+
+
+def test_no_query_reaches_for_the_network(warehouse: Path) -> None:
+    query = duck.engine(read.warehouse(warehouse))
+    url = "https://127.0.0.1:1/a.csv"
+    with pytest.raises(FashionrecError, match=f"^{url}: no query fetches a URL: download it"):
+        query(f"FROM '{url}'")
+    with pytest.raises(FashionrecError, match="exists in the excel extension"):
+        query("FROM read_xlsx('a.xlsx')")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from glob import escape
 from tempfile import TemporaryDirectory
@@ -16,6 +15,7 @@ from upath import UPath
 
 from fashionrec import views
 from fashionrec.errors import FashionrecError
+from fashionrec.interrupts import interruptible
 from fashionrec.paths import at
 from fashionrec.tables import Table
 from fashionrec.views import View
@@ -35,6 +35,10 @@ _COLUMNS = """
 """
 # Of a driver, whose memory is Spark's; more threads would need more of it.
 _BOUNDS = "SET memory_limit = '1GB'; SET threads = 4"
+
+_URL = re.compile(r"File (\S+://\S+) requires the extension")
+# Object stores are read through fsspec: no query needs more of DuckDB than is installed.
+_NO_DOWNLOADS = "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false"
 
 
 def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
@@ -85,7 +89,7 @@ def answering(
 
     It, and the reader that it returns, raise FashionrecError with the reason where DuckDB cannot.
     """
-    run = _interruptible(connection)
+    run = interruptible(connection)
 
     def ask(work: Callable[[], Result]) -> Result:
         try:
@@ -104,28 +108,6 @@ def answering(
     return query
 
 
-def _interruptible(
-    connection: duckdb.DuckDBPyConnection,
-) -> Callable[[Callable[[], Result]], Result]:
-    """Return a function that calls another, and ends the connection's query at a signal.
-
-    Python sees a signal only between its own steps, and a query is a single one: so the query runs
-    in a thread of its own, while this one can be woken.
-    """
-    threads = ThreadPoolExecutor(1)
-
-    def run(work: Callable[[], Result]) -> Result:
-        working = threads.submit(work)
-        try:
-            return working.result()
-        except KeyboardInterrupt:
-            while wait([working], timeout=0.1).not_done:  # it may not have begun yet
-                connection.interrupt()
-            raise
-
-    return run
-
-
 def _answered(connection: duckdb.DuckDBPyConnection, text: str) -> pa.RecordBatchReader:
     result = _described(connection, text) or connection.sql(text)
     if result is None:
@@ -142,6 +124,9 @@ def _described(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckD
 
 def _explained(error: Exception, snapshot: Snapshot) -> str:
     """Return what DuckDB says, and the tables that there are where it finds none."""
+    url = _URL.match(str(error))
+    if url:
+        return f"{url[1]}: no query fetches a URL: download it, and give the path of the file"
     if not isinstance(error, duckdb.CatalogException):
         return _said(error)
     names = [*(table.name for table in snapshot.present), *(view.name for view in views.ALL)]
@@ -205,6 +190,7 @@ def _open(warehouse: Path) -> duckdb.DuckDBPyConnection:
     if isinstance(warehouse, UPath):
         connection.register_filesystem(warehouse.fs)
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(_NO_DOWNLOADS)
     return connection
 
 
