@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,6 +17,7 @@ from bare import command, make, read_until
 from conftest import run
 from fashionrec import duck, read
 from fashionrec.errors import FashionrecError
+from fashionrec.lookup import format_neighbours, lookup
 from fashionrec.tables import PRODUCTS, RECOMMENDATIONS
 
 ENDLESS = (
@@ -30,9 +32,11 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TERM", "dumb")
     folder = tmp_path / "warehouse"
     make(folder, PRODUCTS, {"product_id": 1}, {"product_id": 2})
-    lists = ("similar", 1, 1, 2), ("similar_styles", 1, 1, 2), ("similar", 2, 1, 1)
+    lists = ("similar", 2, 1, 1), ("similar_styles", 1, 1, 2), ("similar", 1, 1, 2)
     names = "list", "product_id", "rank", "neighbour_id"
-    make(folder, RECOMMENDATIONS, *(dict(zip(names, row, strict=True)) for row in lists))
+    shown = {"similarity": 0.5}
+    rows = ({**dict(zip(names, row, strict=True)), **shown} for row in lists)
+    make(folder, RECOMMENDATIONS, *rows)
     return folder
 
 
@@ -60,7 +64,9 @@ def test_ctrl_c_gives_a_query_of_the_shell_up(warehouse: Path, tmp_path: Path) -
     if process == 0:
         words = command(warehouse)
         os.execve(words[0], words, {**os.environ, "HOME": str(tmp_path)})
-    read_until(controller, b"> ")
+    assert b"A statement ends with a semicolon" in read_until(controller, b"fashionrec> ")
+    os.write(controller, b"help\n")
+    assert b"DESCRIBE NAME;" in read_until(controller, b"fashionrec> ")
     os.write(controller, f"{ENDLESS};\n".encode())
     wait_until_busy(process)
     os.write(controller, b"\x03")
@@ -182,3 +188,21 @@ def test_no_query_reaches_for_the_network(warehouse: Path) -> None:
         query(f"FROM '{url}'")
     with pytest.raises(FashionrecError, match="exists in the excel extension"):
         query("FROM read_xlsx('a.xlsx')")
+
+
+def test_recommendations_of_several_products_are_in_order(warehouse: Path) -> None:
+    tables = read.warehouse(warehouse)
+    listed = [(1, "similar"), (1, "similar_styles"), (2, "similar")]
+    for ids in ((2, 1), ([2, 1],), (2, (1,)), (np.array([1, 2]),)):
+        found = tables.recommendations(*ids).to_pylist()
+        assert [(row["product_id"], row["list"]) for row in found] == listed
+    assert len(tables.recommendations()) == 3
+    assert len(tables.recommendations([])) == 0
+    for wrong in ("1", ["1"], 1.0, None):
+        with pytest.raises(TypeError, match="the id of a product is a whole number, and"):
+            tables.recommendations(wrong)
+
+
+def test_lists_are_looked_up_under_the_names_that_sql_has(warehouse: Path) -> None:
+    told = format_neighbours(lookup(warehouse, 1)).splitlines()
+    assert [line for line in told if line.startswith("  s")] == ["  similar", "  similar_styles"]

@@ -108,8 +108,11 @@ def test_a_table_says_what_it_leaves_out(caplog: pytest.LogCaptureFixture) -> No
         "only the first 1,000 rows are shown: --format csv has them whole",
     ]
     caplog.clear()
+    caplog.set_level("INFO")
     written("SELECT range, true FROM range(1000)", "table")
     assert caplog.records == []
+    written("SELECT 1 AS a WHERE false", "table")
+    assert [record.getMessage() for record in caplog.records] == ["no rows"]
 
 
 def test_what_explains_is_not_cut(caplog: pytest.LogCaptureFixture) -> None:

@@ -122,6 +122,8 @@ def _write_table(result: pa.RecordBatchReader, out: TextIO, *, whole: bool) -> N
         lines = [tuple(_cut(text) for text in row) for row in texts]
         is_cut = any(len(printable(text)) > _MOST_CHARACTERS for row in texts for text in row)
     out.write(_table(result.schema, lines))
+    if not texts:
+        log.info("no rows")
     told = [f"cells are cut at {_MOST_CHARACTERS} characters"] if is_cut else []
     if next(found, None) is not None:
         told.append(f"only the first {_MOST_ROWS:,} rows are shown")

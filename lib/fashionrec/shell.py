@@ -12,6 +12,12 @@ from pathlib import Path
 from fashionrec.errors import FashionrecError, UsageError, printable
 
 _HISTORY = Path("~/.fashionrec_history")
+_BANNER = "A statement ends with a semicolon; help says more, exit or Ctrl-D ends this shell."
+_HELP = """\
+SHOW TABLES;      the tables and views
+DESCRIBE NAME;    what the columns of one mean
+Ctrl-C            gives up what is typed, or a query that runs
+exit, Ctrl-D      ends this shell"""
 _PROMPT, _MORE = "fashionrec> ", "       ...> "
 
 
@@ -54,6 +60,7 @@ def run_shell(run: Callable[[str], None]) -> None:
     history = _HISTORY.expanduser()
     with contextlib.suppress(OSError):
         readline.read_history_file(history)
+    print(_BANNER)
     try:
         while _read_and_run(run):
             pass
@@ -68,8 +75,12 @@ def _read_and_run(run: Callable[[str], None]) -> bool:
     """Read one line, and more until a semicolon ends it; run it; say whether to go on."""
     try:
         text = input(_PROMPT)
-        if text.strip().rstrip(";").lower() in ("exit", "quit"):
+        word = text.strip().rstrip(";").lower()
+        if word in ("exit", "quit"):
             return False
+        if word == "help":
+            print(_HELP)
+            return True
         while text.strip() and not sqlite3.complete_statement(text):
             text += "\n" + input(_MORE)
         for statement in statements(iter([text])):

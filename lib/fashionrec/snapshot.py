@@ -1,6 +1,8 @@
 """The tables of a warehouse at one moment, for programs of one's own: no JVM, no copies."""
 
+from collections.abc import Iterable
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 
 import deltalake
@@ -51,16 +53,24 @@ class Snapshot:
         """Return the table `products`; its method `to_pandas` makes a DataFrame."""
         return self.dataset(PRODUCTS).to_table()
 
-    def recommendations(self, *product_ids: int) -> pa.Table:
-        """Return the rows of these products in `recommendations`, all of them where none is given.
+    def recommendations(self, *product_ids: int | Iterable[int]) -> pa.Table:
+        """Return the rows of these products in `recommendations`, by product, list and rank.
 
-        Only files and row groups that may hold the products are read.
+        Only files and row groups that may hold the products are read. Where no argument is given,
+        the rows of all products, in no order.
+
+        Raises:
+            TypeError: an id is no whole number.
         """
-        where = None
-        if product_ids:  # Arrow knows by bounds alone which row groups it need not read
-            id = pc.field("product_id")
-            where = (id >= min(product_ids)) & (id <= max(product_ids)) & id.isin(product_ids)
-        return self.dataset(RECOMMENDATIONS).to_table(filter=where)
+        dataset = self.dataset(RECOMMENDATIONS)
+        if not product_ids:
+            return dataset.to_table()
+        ids = _ids(product_ids)
+        id, low, high = pc.field("product_id"), min(ids, default=0), max(ids, default=0)
+        # Arrow knows by bounds alone which row groups it need not read.
+        within = (id >= low) & (id <= high) & id.isin(pa.array(ids, pa.int64()))
+        order = [(name, "ascending") for name in ("product_id", "list", "rank")]
+        return dataset.to_table(filter=within).sort_by(order)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """Return a DuckDB connection with every table and view under its own name."""
@@ -117,6 +127,21 @@ class Snapshot:
 
     def _path(self, table: Table) -> str:
         return str(self.warehouse / table.name)
+
+
+def _ids(given: Iterable[int | Iterable[int]]) -> list[int]:
+    """Return ids that are given one by one or several at once."""
+    found: list[object] = []
+    for each in given:
+        if isinstance(each, Iterable) and not isinstance(each, str):
+            found += list(each)
+        else:
+            found.append(each)
+    ids = [int(id) for id in found if isinstance(id, Integral)]
+    if len(ids) < len(found):
+        wrong = next(id for id in found if not isinstance(id, Integral))
+        raise TypeError(f"the id of a product is a whole number, and {wrong!r} is none")
+    return ids
 
 
 def _why_empty(warehouse: Path) -> str:
