@@ -206,3 +206,11 @@ def test_recommendations_of_several_products_are_in_order(warehouse: Path) -> No
 def test_lists_are_looked_up_under_the_names_that_sql_has(warehouse: Path) -> None:
     told = format_neighbours(lookup(warehouse, 1)).splitlines()
     assert [line for line in told if line.startswith("  s")] == ["  similar", "  similar_styles"]
+
+
+def test_a_statement_without_a_result_prints_none(
+    warehouse: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = "SET threads = 1; CREATE TEMP TABLE q AS SELECT 7 AS a; DROP TABLE q; -- the end"
+    assert run("sql", "--warehouse", warehouse, "--format", "csv", script) == 0
+    assert capfd.readouterr() == ("Count\n1\n", "")

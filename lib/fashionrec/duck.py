@@ -109,8 +109,9 @@ def answering(
 
 
 def _answered(connection: duckdb.DuckDBPyConnection, text: str) -> pa.RecordBatchReader:
+    kinds = [each.expected_result_type for each in connection.extract_statements(text)]
     result = _described(connection, text) or connection.sql(text)
-    if result is None:
+    if result is None or kinds == [[duckdb.ExpectedResultType.NOTHING]]:  # which has a column
         return pa.RecordBatchReader.from_batches(pa.schema([]), [])
     return result.to_arrow_reader()
 
