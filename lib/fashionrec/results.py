@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fashionrec.errors import FashionrecError, UsageError, printable
-from fashionrec.values import as_json, as_text, rows
+from fashionrec.values import as_json, as_text, flat, rows
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +83,7 @@ def write(result: pa.RecordBatchReader, form: str, out: TextIO, statement: str =
     elif form == CSV:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(result.schema.names)
-        for row in rows(result):
-            writer.writerow(None if value is None else as_text(value) for value in row)
+        writer.writerows(map(flat, row) for row in rows(result))
     else:
         names = _names_apart(result.schema)
         for row in rows(result):

@@ -27,7 +27,12 @@ def as_json(value: Any) -> str:
 
 def as_text(value: Any) -> str:
     """Return a value as text: nested ones, and true and false, as JSON has them."""
-    return as_json(value) if isinstance(value, bool | list | dict) else str(value)
+    return str(flat(value))
+
+
+def flat(value: Any) -> Any:
+    """Return a value whose text is that of `as_text`; most stay as they are."""
+    return as_json(value) if isinstance(value, _NO_CELLS) else value
 
 
 def _dumped(value: Any) -> str:
@@ -98,6 +103,7 @@ def _interval(value: Any) -> str:
     return f"{value.months} months {value.days} days {seconds} seconds"
 
 
+_NO_CELLS = (bool, list, dict)
 _ARE_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 _MADE = (
     (_is_whole, int),
