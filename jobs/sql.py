@@ -7,8 +7,8 @@ from pathlib import Path
 from fashionrec.cli import Context, run_job
 from fashionrec.engines import DUCKDB, ENGINES, engine
 from fashionrec.errors import UsageError
-from fashionrec.results import FORMATS, PARQUET, save, write
-from fashionrec.shell import run_script, run_shell
+from fashionrec.results import FORMATS, format_of, save, write
+from fashionrec.shell import queries, run_shell, statements
 from fashionrec.snapshot import Snapshot
 
 
@@ -20,7 +20,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help='such as "SELECT count(*) FROM products"; left out: a shell, or statements from stdin',
     )
-    parser.add_argument("--format", choices=FORMATS, default="table")
+    parser.add_argument(
+        "--format", choices=FORMATS, help="left out: table, or what the name of the FILE ends with"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="instead of stdout")
     parser.add_argument("--as-of", metavar="RUN", help="the tables as this run left them")
     parser.add_argument(
@@ -33,22 +35,22 @@ def main(context: Context) -> None:
     options = context.options
     if options.output and options.query is None:
         raise UsageError("--output takes the result of one QUERY: give it as well")
-    if options.format == PARQUET and not options.output:
-        raise UsageError("--format parquet needs a file: give it with --output")
+    form = format_of(options.format, options.output)
+    alone = options.output is not None
+    asked = None if options.query is None else queries(options.query, alone=alone)
     query = engine(options.engine, Snapshot(context.warehouse, options.as_of))
 
     def run(statement: str) -> None:
         if options.output:
-            save(query(statement), options.format, options.output)
+            save(query(statement), form, options.output)
         else:
-            write(query(statement), options.format, sys.stdout)
+            write(query(statement), form, sys.stdout, statement)
 
-    if options.query is not None:
-        run_script(iter([options.query]), run)
-    elif sys.stdin.isatty():
+    if asked is None and sys.stdin.isatty():
         run_shell(run)
     else:
-        run_script(sys.stdin, run)
+        for statement in asked or statements(sys.stdin):
+            run(statement)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,19 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
+from bare import make
 from conftest import ROOT, RunJob
 from fashionrec.errors import FashionrecError
 from fashionrec.feed import changes_since
 from fashionrec.runs import recorded
-from fashionrec.tables import RECOMMENDATIONS
+from fashionrec.tables import RECOMMENDATIONS, RUNS
 from fashionrec.write import TableWriter
 from test_snapshot import neighbours, nights, write
 
@@ -49,6 +51,16 @@ def test_lists_that_came_changed_and_went(nights: TableWriter) -> None:
         [("changed", 1, [2, 3]), ("removed", 2, [])],
     )
     assert told(nights.warehouse, "first") == ("third", [])  # there and back again
+
+
+def test_a_similarity_has_no_more_digits_than_are_stored(tmp_path: Path) -> None:
+    neighbour = {"list": "similar", "product_id": 1, "rank": 1, "similarity": 0.91891414}
+    make(tmp_path, RECOMMENDATIONS, neighbour)
+    versions = {"versions_read": [], "versions_written": [("recommendations", 0)]}
+    ended = {"status": "succeeded", "finished_at": datetime(2026, 11, 24), **versions}
+    make(tmp_path, RUNS, {"run_id": "first", **ended})
+    _, (change,) = changes_since(tmp_path, None)
+    assert change["rows"][0]["similarity"] == 0.91891414
 
 
 def test_who_last_changed_a_row_is_no_change(nights: TableWriter) -> None:

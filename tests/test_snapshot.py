@@ -134,7 +134,7 @@ def test_what_there_is_not_is_one_line(nights: TableWriter, tmp_path: Path) -> N
     snapshot = read.warehouse(nights.warehouse)
     with pytest.raises(FashionrecError, match="nobody: there is no such run; the last ones: first"):
         snapshot.as_of("nobody")
-    with pytest.raises(FashionrecError, match="holds no tables yet: run nightly first"):
+    with pytest.raises(FashionrecError, match="nowhere: does not exist: run nightly first"):
         read.warehouse(tmp_path / "nowhere")
     with (
         recorded(nights, "nightly", "now"),

@@ -56,7 +56,7 @@ def run_job(
     job: Callable[[Context], None],
     add_options: Callable[[argparse.ArgumentParser], None] = lambda _: None,
 ) -> None:
-    """Parse the command line, run the job, and leave with the exit status that DESIGN.md lists."""
+    """Parse the command line, run the job, and leave with the exit status that README.md lists."""
     parser = _parser(description)
     add_options(parser)
     options = parser.parse_args()

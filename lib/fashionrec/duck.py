@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -15,6 +15,7 @@ from upath import UPath
 
 from fashionrec import views
 from fashionrec.errors import FashionrecError
+from fashionrec.interrupts import interruptible
 from fashionrec.paths import at
 from fashionrec.tables import Table
 from fashionrec.views import View
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from fashionrec.read import TableReader
     from fashionrec.snapshot import Snapshot
 
+Result = TypeVar("Result")
+
 _DESCRIBE = re.compile(r"\s*DESC(?:RIBE)?\s+(\w+)\s*;?\s*", re.IGNORECASE)
 _COLUMNS = """
     SELECT column_name AS col_name, data_type, comment FROM duckdb_columns()
@@ -32,6 +35,10 @@ _COLUMNS = """
 """
 # Of a driver, whose memory is Spark's; more threads would need more of it.
 _BOUNDS = "SET memory_limit = '1GB'; SET threads = 4"
+
+_URL = re.compile(r"File (\S+://\S+) requires the extension")
+# Object stores are read through fsspec: no query needs more of DuckDB than is installed.
+_NO_DOWNLOADS = "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false"
 
 
 def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
@@ -43,9 +50,7 @@ def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
     connection = _open(snapshot.warehouse)
     connection.execute("SET parquet_metadata_cache = true")
     for table in snapshot.present:
-        columns = {column.name: column.comment for column in table.columns}
-        query = _rows(connection, snapshot, table)
-        _create(connection, View(table.name, table.comment, columns, query))
+        _create_rows(connection, snapshot, table)
     for view in views.ALL:
         with suppress(duckdb.CatalogException):  # an older warehouse lacks a table that it reads
             _create(connection, view)
@@ -73,21 +78,42 @@ def questions(reader: TableReader, *tables: Table) -> Iterator[duckdb.DuckDBPyCo
 
 
 def engine(snapshot: Snapshot) -> Callable[[str], pa.RecordBatchReader]:
-    """Return a function that answers a statement.
+    """Return a function that answers a statement; see `answering`."""
+    return answering(connect(snapshot), snapshot)
 
-    It raises FashionrecError with the reason where DuckDB cannot.
+
+def answering(
+    connection: duckdb.DuckDBPyConnection, snapshot: Snapshot
+) -> Callable[[str], pa.RecordBatchReader]:
+    """Return a function that answers a statement on a connection, unless Ctrl-C ends it.
+
+    It, and the reader that it returns, raise FashionrecError with the reason where DuckDB cannot.
     """
-    connection = connect(snapshot)
+    run = interruptible(connection)
 
-    def query(text: str) -> pa.RecordBatchReader:
+    def ask(work: Callable[[], Result]) -> Result:
         try:
-            result = _described(connection, text) or connection.sql(text)
-            nothing = pa.RecordBatchReader.from_batches(pa.schema([]), [])
-            return nothing if result is None else result.to_arrow_reader()
-        except duckdb.Error as error:
+            return run(work)
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
             raise FashionrecError(_explained(error, snapshot)) from error
 
+    def batches(result: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        while (batch := ask(lambda: next(result, None))) is not None:
+            yield batch
+
+    def query(text: str) -> pa.RecordBatchReader:
+        result = ask(lambda: _answered(connection, text))
+        return pa.RecordBatchReader.from_batches(result.schema, batches(result))
+
     return query
+
+
+def _answered(connection: duckdb.DuckDBPyConnection, text: str) -> pa.RecordBatchReader:
+    kinds = [each.expected_result_type for each in connection.extract_statements(text)]
+    result = _described(connection, text) or connection.sql(text)
+    if result is None or kinds == [[duckdb.ExpectedResultType.NOTHING]]:  # which has a column
+        return pa.RecordBatchReader.from_batches(pa.schema([]), [])
+    return result.to_arrow_reader()
 
 
 def _described(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation | None:
@@ -97,13 +123,21 @@ def _described(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckD
     return columns if columns else None
 
 
-def _explained(error: duckdb.Error, snapshot: Snapshot) -> str:
-    """Return what DuckDB says, in one line; it goes on with hints and a picture of the query."""
-    message = str(error).partition("\n\n")[0].replace("\n", "; ")
+def _explained(error: Exception, snapshot: Snapshot) -> str:
+    """Return what DuckDB says, and the tables that there are where it finds none."""
+    url = _URL.match(str(error))
+    if url:
+        return f"{url[1]}: no query fetches a URL: download it, and give the path of the file"
     if not isinstance(error, duckdb.CatalogException):
-        return message
+        return _said(error)
     names = [*(table.name for table in snapshot.present), *(view.name for view in views.ALL)]
-    return f"{message}; the tables are {', '.join(names)}"
+    return f"{_said(error)}; the tables are {', '.join(names)}"
+
+
+def _said(error: Exception) -> str:
+    """Return what DuckDB says in one line; it goes on with hints and a picture of the query."""
+    message = str(error).partition("\n\n")[0].strip().replace("\n", "; ")
+    return message.removeprefix("Invalid Input Error: ")  # nothing that a person has put in
 
 
 def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
@@ -113,8 +147,8 @@ def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
         connection.execute(f'COMMENT ON COLUMN "{view.name}"."{column}" IS {_quote(comment)}')
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Table) -> str:
-    """Return the query that reads a table's files."""
+def _create_rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Table) -> None:
+    """Make a view of a table's rows; where its files cannot be read, one that says why."""
     # The columns come first and on their own: a table without files has them too, and a file that
     # is older than a column gets nulls.
     none = connection.from_arrow(snapshot.schema(table).empty_table())
@@ -122,10 +156,26 @@ def _rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Tabl
         f'CAST(NULL AS {kind}) AS "{name}"'
         for name, kind in zip(none.columns, none.types, strict=True)
     )
+    comments = {column.name: column.comment for column in table.columns}
+    files: list[str] = []
     try:
-        return _select(columns, snapshot.files(table))
-    except FashionrecError as error:
-        return f"SELECT {columns} WHERE error({_quote(str(error))}) IS NULL"
+        files = snapshot.files(table)
+        query = _select(columns, files)
+        _create(connection, View(table.name, table.comment, comments, query))
+    except (FashionrecError, duckdb.Error) as error:
+        reason = _quote(_damage(connection, files) or _said(error))
+        query = f"SELECT {columns} WHERE error({reason}) IS NULL"
+        _create(connection, View(table.name, table.comment, comments, query))
+
+
+def _damage(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> str | None:
+    """Return which of some files has no readable end, where Parquet says what it holds."""
+    for file in files:
+        try:
+            connection.execute(f"FROM parquet_schema({_quote(escape(file))})")
+        except duckdb.Error as error:
+            return f"{file}: is damaged: restore it from a copy ({_said(error)})"
+    return None
 
 
 def _select(columns: str, files: Sequence[str]) -> str:
@@ -141,6 +191,7 @@ def _open(warehouse: Path) -> duckdb.DuckDBPyConnection:
     if isinstance(warehouse, UPath):
         connection.register_filesystem(warehouse.fs)
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(_NO_DOWNLOADS)
     return connection
 
 

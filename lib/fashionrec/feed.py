@@ -9,11 +9,13 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-import duckdb
+import pyarrow as pa
 
+from fashionrec.duck import answering
 from fashionrec.errors import FashionrecError
 from fashionrec.snapshot import Snapshot
 from fashionrec.tables import RECOMMENDATIONS, RUNS, Row
+from fashionrec.values import rows
 
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"
 
@@ -34,7 +36,6 @@ _DIFFERING = """
     ORDER BY differing.list, differing.product_id, new.rank
 """
 _TOLD_ONCE = 3  # the columns that are not of one neighbour
-_ROWS_AT_ONCE = 10_000
 
 
 def changes_since(warehouse: str | Path, since: str | None) -> tuple[str, Iterator[Row]]:
@@ -63,23 +64,18 @@ def _last_run(snapshot: Snapshot) -> str:
     return str(max(ended, key=itemgetter("finished_at"))["run_id"])
 
 
-def _differing(new: Snapshot, old: Snapshot | None) -> duckdb.DuckDBPyConnection:
+def _differing(new: Snapshot, old: Snapshot | None) -> pa.RecordBatchReader:
     connection = new.connect()
-    rows = old.dataset(RECOMMENDATIONS) if old else new.schema(RECOMMENDATIONS).empty_table()
-    connection.register("old_rows", rows)
+    before = old.dataset(RECOMMENDATIONS) if old else new.schema(RECOMMENDATIONS).empty_table()
+    connection.register("old_rows", before)
     connection.execute("CREATE TEMP VIEW old AS SELECT * EXCLUDE run_id FROM old_rows")
-    return connection.execute(_DIFFERING)
+    return answering(connection, new)(_DIFFERING)
 
 
-def _grouped(result: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-    names = [column[0] for column in result.description][_TOLD_ONCE:]
-    for (name, product_id, was_there), each in groupby(_fetched(result), lambda row: row[:3]):
+def _grouped(result: pa.RecordBatchReader) -> Iterator[Row]:
+    names = result.schema.names[_TOLD_ONCE:]
+    for (name, product_id, was_there), each in groupby(rows(result), lambda row: row[:3]):
         listed = [dict(zip(names, row[_TOLD_ONCE:], strict=True)) for row in each]
         present = [row for row in listed if row["rank"] is not None]
         change = (CHANGED if was_there else ADDED) if present else REMOVED
         yield {"change": change, "list": name, "product_id": product_id, "rows": present}
-
-
-def _fetched(result: duckdb.DuckDBPyConnection) -> Iterator[tuple]:  # type: ignore[type-arg]
-    while rows := result.fetchmany(_ROWS_AT_ONCE):
-        yield from rows

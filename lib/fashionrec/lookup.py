@@ -42,7 +42,7 @@ def format_neighbours(rows: Sequence[Row]) -> str:
     """Return the product's line, then under the name of each list a line per neighbour."""
     lines = [f"{rows[0]['product_id']}  {_describe(rows[0], '')}"]
     for name, entries in groupby(rows, lambda row: row["list"]):
-        lines.append(f"  {name.replace('_', ' ')}")
+        lines.append(f"  {name}")
         lines += [_entry(row) for row in entries]
     return "\n".join(lines)
 

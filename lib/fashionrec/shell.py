@@ -9,9 +9,15 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fashionrec.errors import FashionrecError, printable
+from fashionrec.errors import FashionrecError, UsageError, printable
 
 _HISTORY = Path("~/.fashionrec_history")
+_BANNER = "A statement ends with a semicolon; help says more, exit or Ctrl-D ends this shell."
+_HELP = """\
+SHOW TABLES;      the tables and views
+DESCRIBE NAME;    what the columns of one mean
+Ctrl-C            gives up what is typed, or a query that runs
+exit, Ctrl-D      ends this shell"""
 _PROMPT, _MORE = "fashionrec> ", "       ...> "
 
 
@@ -34,10 +40,18 @@ def _told(text: str) -> list[str]:
     return [text.strip()] if text.strip() else []
 
 
-def run_script(lines: Iterator[str], run: Callable[[str], None]) -> None:
-    """Run each statement of a script; the first error ends it."""
-    for statement in statements(lines):
-        run(statement)
+def queries(text: str, *, alone: bool) -> list[str]:
+    """Return the statements of a text that is given as a query.
+
+    Raises:
+        UsageError: there is none, or more than one where it must be `alone`.
+    """
+    found = list(statements(iter([text])))
+    if not found:
+        raise UsageError("QUERY is empty: give a statement, or leave it out for a shell")
+    if alone and len(found) > 1:
+        raise UsageError(f"--output takes the result of one statement: QUERY has {len(found)}")
+    return found
 
 
 def run_shell(run: Callable[[str], None]) -> None:
@@ -46,6 +60,7 @@ def run_shell(run: Callable[[str], None]) -> None:
     history = _HISTORY.expanduser()
     with contextlib.suppress(OSError):
         readline.read_history_file(history)
+    print(_BANNER)
     try:
         while _read_and_run(run):
             pass
@@ -60,8 +75,12 @@ def _read_and_run(run: Callable[[str], None]) -> bool:
     """Read one line, and more until a semicolon ends it; run it; say whether to go on."""
     try:
         text = input(_PROMPT)
-        if text.strip().rstrip(";").lower() in ("exit", "quit"):
+        word = text.strip().rstrip(";").lower()
+        if word in ("exit", "quit"):
             return False
+        if word == "help":
+            print(_HELP)
+            return True
         while text.strip() and not sqlite3.complete_statement(text):
             text += "\n" + input(_MORE)
         for statement in statements(iter([text])):

@@ -1,6 +1,8 @@
 """The tables of a warehouse at one moment, for programs of one's own: no JVM, no copies."""
 
+from collections.abc import Iterable
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 
 import deltalake
@@ -31,7 +33,7 @@ class Snapshot:
         self.run_id = run_id
         self.present = [table for table in tables.ALL if self._is_there(table)]
         if not self.present:
-            raise FashionrecError(f"{warehouse}: holds no tables yet: run nightly first")
+            raise FashionrecError(_why_empty(self.warehouse))
         now = {table: open_table(self._path(table)) for table in self.present}
         if run_id is None:
             self.versions = {table: delta.version() for table, delta in now.items()}
@@ -51,16 +53,24 @@ class Snapshot:
         """Return the table `products`; its method `to_pandas` makes a DataFrame."""
         return self.dataset(PRODUCTS).to_table()
 
-    def recommendations(self, *product_ids: int) -> pa.Table:
-        """Return the rows of these products in `recommendations`, all of them where none is given.
+    def recommendations(self, *product_ids: int | Iterable[int]) -> pa.Table:
+        """Return the rows of these products in `recommendations`, by product, list and rank.
 
-        Only files and row groups that may hold the products are read.
+        Only files and row groups that may hold the products are read. Where no argument is given,
+        the rows of all products, in no order.
+
+        Raises:
+            TypeError: an id is no whole number.
         """
-        where = None
-        if product_ids:  # Arrow knows by bounds alone which row groups it need not read
-            id = pc.field("product_id")
-            where = (id >= min(product_ids)) & (id <= max(product_ids)) & id.isin(product_ids)
-        return self.dataset(RECOMMENDATIONS).to_table(filter=where)
+        dataset = self.dataset(RECOMMENDATIONS)
+        if not product_ids:
+            return dataset.to_table()
+        ids = _ids(product_ids)
+        id, low, high = pc.field("product_id"), min(ids, default=0), max(ids, default=0)
+        # Arrow knows by bounds alone which row groups it need not read.
+        within = (id >= low) & (id <= high) & id.isin(pa.array(ids, pa.int64()))
+        order = [(name, "ascending") for name in ("product_id", "list", "rank")]
+        return dataset.to_table(filter=within).sort_by(order)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """Return a DuckDB connection with every table and view under its own name."""
@@ -99,8 +109,10 @@ class Snapshot:
         except deltalake.exceptions.DeltaError as error:
             raise self._gone(path, version) from error
         # Not looked for in an object store, one request each: reading them tells.
-        if not is_remote(path) and not all(Path(path, name).exists() for name in dataset.files):
-            raise self._gone(path, version)
+        names = [] if is_remote(path) else dataset.files
+        missing = [name for name in names if not Path(path, name).exists()]
+        if missing:
+            raise _lost(path, missing) or self._gone(path, version)
         return dataset
 
     def _gone(self, path: str, version: int) -> FashionrecError:
@@ -115,6 +127,38 @@ class Snapshot:
 
     def _path(self, table: Table) -> str:
         return str(self.warehouse / table.name)
+
+
+def _ids(given: Iterable[int | Iterable[int]]) -> list[int]:
+    """Return ids that are given one by one or several at once."""
+    found: list[object] = []
+    for each in given:
+        if isinstance(each, Iterable) and not isinstance(each, str):
+            found += list(each)
+        else:
+            found.append(each)
+    ids = [int(id) for id in found if isinstance(id, Integral)]
+    if len(ids) < len(found):
+        wrong = next(id for id in found if not isinstance(id, Integral))
+        raise TypeError(f"the id of a product is a whole number, and {wrong!r} is none")
+    return ids
+
+
+def _why_empty(warehouse: Path) -> str:
+    where, another = absolute(warehouse), "give another folder with --warehouse"
+    if not is_remote(warehouse) and not warehouse.exists():
+        return f"{where}: does not exist: run nightly first, or {another}"
+    if not is_remote(warehouse) and not warehouse.is_dir():
+        return f"{where}: is no folder: {another}"
+    return f"{where}: holds no tables yet: run nightly first, or {another}"
+
+
+def _lost(path: str, missing: list[str]) -> FashionrecError | None:
+    """Return the error of a file that no upkeep removed, because the table still has it."""
+    lost = set(missing).intersection(dataset_of(path).files)
+    if not lost:
+        return None
+    return FashionrecError(f"{path}/{min(lost)}: is missing: restore it from a copy")
 
 
 def _versions_left_by(runs: str, run_id: str) -> dict[str, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from bare import read_until
 from conftest import ROOT, RunJob
 from fashionrec.store import Store
 from fashionrec.tables import RECOMMENDATIONS
@@ -82,7 +83,7 @@ def test_a_file_is_written_whole_or_not_at_all(night: Store, tmp_path: Path) -> 
     assert "Could not convert string 'a999999'" in result.stderr
     assert pq.read_table(out).num_rows > 0
     assert list(tmp_path.glob(".out*")) == []
-    result = sql(night, "SELECT 1", "--output", str(tmp_path / "none" / "out"))
+    result = sql(night, "SELECT 1", "--output", str(tmp_path / "none" / "out.csv"))
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
 
 
@@ -114,14 +115,3 @@ def test_the_shell(night: Store, tmp_path: Path) -> None:
     assert "|43|" not in text
     assert "|44|" in text
     assert "SELECT 44 AS y;" in (tmp_path / ".fashionrec_history").read_text()
-
-
-def read_until(controller: int, prompt: bytes) -> bytes:
-    """Read what a terminal shows until its prompt, or its end."""
-    shown = b""
-    while not shown.endswith(prompt):
-        try:
-            shown += os.read(controller, 4096)
-        except OSError:  # the terminal's other end is closed
-            break
-    return shown

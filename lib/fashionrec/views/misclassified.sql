@@ -1,5 +1,5 @@
 -- Products whose picture shows the current model another article type than the catalogue says;
--- likely errors of the catalogue come first.
+-- likely errors of the catalogue have the first places.
 --   place                  from 1: known_type, then support times probability, decide
 --   product_id             product
 --   product_display_name   its name

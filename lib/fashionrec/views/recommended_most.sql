@@ -1,4 +1,4 @@
--- How often each product is recommended, by list: the hubs come first.
+-- How often each product is recommended, by list: the hubs have the first places.
 --   list                   the list
 --   place                  from 1, the most recommended; equals share a place
 --   product_id             the product that is recommended
