@@ -114,7 +114,7 @@ def test_memory_does_not_grow_with_the_catalogue(
 
     def measure(count: int) -> int:
         entries = (Entry(f"images/{i:07}.jpg", IMAGE, i, i, 1) for i in range(count))
-        monkeypatch.setattr(listed, "list_catalogue", lambda _: entries)
+        monkeypatch.setattr(listed, "list_catalogue", lambda *_: entries)
         with peak() as most, listed.listed(tmp_path, CHECKS) as listing:
             found = compare_files(store, tmp_path, listing, CHECKS)
         assert found == FileChanges(0, 0, total - count, count, 0, 0, 0)

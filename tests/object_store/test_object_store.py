@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -26,11 +27,12 @@ from fashionrec.datafiles import write_file
 from fashionrec.doctor.storage import check_rights, scheme_of
 from fashionrec.errors import FashionrecError, HeldError, UsageError
 from fashionrec.feed import changes_since
-from fashionrec.ingest import listed
+from fashionrec.ingest import listed, shards
 from fashionrec.ingest.catalogue import checks_of
-from fashionrec.ingest.entries import read_content
+from fashionrec.ingest.entries import Entry, read_content
 from fashionrec.ingest.known import compare_files
 from fashionrec.ingest.listing import find_styles, list_catalogue
+from fashionrec.ingest.tars import list_tar
 from fashionrec.lock import living, locked
 from fashionrec.lookup import lookup
 from fashionrec.neighbours.searchable import FOLDER, open_searchable, write_searchable
@@ -136,6 +138,68 @@ def test_tar_shards_are_read_where_they_are(shop: str, catalogue: Path, tmp_path
     assert [replace(entry, mtime=0) for entry in remote] == [replace(e, mtime=0) for e in local]
     for entry in local:
         assert read_content(stored, entry, 1 << 20) == read_content(packed, entry, 1 << 20)
+
+
+def test_shards_are_read_through_only_where_they_changed(
+    shop: str, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, kept = tmp_path / "catalogue", at(f"{shop}/kept")
+    folder.mkdir()
+    for number, name in enumerate(("images.tar", "images2.tar")):
+        words = ["tar", "-cf", folder / name, "--owner", str(number), "-C", catalogue, "images"]
+        subprocess.run(words, check=True)
+    stored = at(upload(folder, f"{shop}/shards"))
+    whole = list(list_catalogue(stored))
+    read: list[str] = []
+
+    def reading(catalogue: Path, shard: Entry) -> Iterator[Entry]:
+        read.append(shard.path)
+        return list_tar(catalogue, shard)
+
+    monkeypatch.setattr(shards, "list_tar", reading)
+
+    def listed_by(lister: shards.Shards) -> list[Entry]:
+        entries = list(list_catalogue(stored, lister.entries))
+        lister.forget_others()
+        return entries
+
+    assert listed_by(shards.Shards(kept)) == whole
+    assert listed_by(shards.Shards(kept)) == whole
+    assert read == ["images.tar", "images2.tar"]
+    assert listed_by(shards.Shards(kept, anew=True)) == whole
+    assert read[2:] == ["images.tar", "images2.tar"]
+    (stored / "images2.tar").write_bytes(bytes(10_240))  # a tar that is empty
+    few = [entry for entry in whole if entry.archive == "images.tar"]
+    assert listed_by(shards.Shards(kept)) == few
+    assert read[4:] == ["images2.tar"]
+    (stored / "images2.tar").unlink()
+    assert listed_by(shards.Shards(kept)) == few
+    assert len(list(kept.iterdir())) == 1
+    none = at(f"{shop}/none")
+    assert listed_by(shards.Shards(none, keep=False)) == few
+    assert read[5:] == ["images.tar"]
+    assert not none.exists()
+
+
+def test_ingest_keeps_what_shards_hold(
+    shop: str, catalogue: Path, night: Store, tmp_path: Path
+) -> None:
+    folder, own = tmp_path / "catalogue", tmp_path / "warehouse"
+    folder.mkdir()
+    shutil.copy(catalogue / "styles.csv", folder)
+    subprocess.run(["tar", "-cf", folder / "images.tar", "-C", catalogue, "images"], check=True)
+    options = ("--catalogue", upload(folder, f"{shop}/packed-shop"), "--warehouse", own)
+    done = run("ingest", *options)
+    assert done.returncode == 0, done.stderr
+    assert TableReader(own).count(IMAGES) == night.count(IMAGES)
+    (kept,) = (own / shards.FOLDER).iterdir()
+    written = kept.stat()
+    done = run("ingest", *options)
+    assert "no file of the catalogue has changed" in done.stderr
+    assert kept.stat().st_mtime_ns == written.st_mtime_ns
+    done = run("ingest", *options, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert kept.stat().st_mtime_ns == written.st_mtime_ns
 
 
 def test_a_listing_is_compared_with_the_tables_and_copied_beside_them(

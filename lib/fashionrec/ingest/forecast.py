@@ -13,7 +13,9 @@ from fashionrec.ingest.known import FileChanges, compare_files
 from fashionrec.ingest.links import is_wanted, path_of, read_links
 from fashionrec.ingest.listed import listed, write_rows
 from fashionrec.ingest.listing import find_styles
+from fashionrec.ingest.shards import FOLDER, Shards
 from fashionrec.ingest.styles import BLANK, COLUMNS, read_records
+from fashionrec.paths import at
 from fashionrec.read import TableReader
 from fashionrec.settings import Expectations, IngestSettings
 from fashionrec.tables import FILES, PRODUCTS
@@ -74,7 +76,8 @@ def forecast_ingest(
     """
     find_styles(folder)
     checks = checks_of(settings, expectations)
-    with listed(folder, checks) as listing:
+    shards = Shards(at(reader.warehouse) / FOLDER, anew=verify, keep=False)
+    with listed(folder, checks, shards.entries) as listing:
         files = compare_files(reader, folder, listing, checks, verify=verify)
         changing = verify or not files.none or not reader.state(FILES)
         with duck.questions(reader, PRODUCTS, FILES) as tables:

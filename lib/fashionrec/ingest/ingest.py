@@ -27,7 +27,9 @@ from fashionrec.ingest.images import Reader, write_images
 from fashionrec.ingest.known import compare_files
 from fashionrec.ingest.listed import listed, shared
 from fashionrec.ingest.listing import find_styles
+from fashionrec.ingest.shards import FOLDER, Shards
 from fashionrec.ingest.styles import COLUMNS, extra_columns
+from fashionrec.paths import at
 from fashionrec.runs import Run
 from fashionrec.settings import Expectations, FetchSettings, IngestSettings
 from fashionrec.store import Store
@@ -65,7 +67,9 @@ def ingest(
     """
     header = read_header(find_styles(folder), COLUMNS)
     checks = checks_of(settings, expectations)
-    with listed(folder, checks) as listing:
+    shards = Shards(at(store.warehouse) / FOLDER, anew=verify)
+    with listed(folder, checks, shards.entries) as listing:
+        shards.forget_others()
         last = store.state(FILES)
         if last and not verify and compare_files(store, folder, listing, checks).none:
             log.info("ingest: no file of the catalogue has changed")

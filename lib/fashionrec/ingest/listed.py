@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fashionrec.ingest.entries import Entry
-from fashionrec.ingest.listing import csv_entries, list_catalogue
+from fashionrec.ingest.listing import ListShard, csv_entries, list_catalogue
+from fashionrec.ingest.tars import list_tar
 from fashionrec.paths import at, copy_files, remove_folder
 
 ENTRIES = pa.schema(
@@ -36,15 +37,18 @@ ROWS_PER_BATCH = 10_000
 
 
 @contextmanager
-def listed(folder: Path, checks: dict[str, str]) -> Iterator[Path]:
+def listed(
+    folder: Path, checks: dict[str, str], list_shard: ListShard = list_tar
+) -> Iterator[Path]:
     """Give the catalogue's entries as a Parquet file of this machine, which then goes.
 
-    It has the columns of `ENTRIES`; `checks` are those that each kind is examined under.
+    It has the columns of `ENTRIES`; `checks` are those that each kind is examined under;
+    `list_shard` gives the members of a tar.
     """
     with TemporaryDirectory(prefix="fashionrec-") as temporary:
         # Never a name that was there before: what Spark remembers of a file goes by its name.
         file = Path(temporary, f"{uuid4()}.parquet")
-        entries = chain(csv_entries(folder), list_catalogue(folder))
+        entries = chain(csv_entries(folder), list_catalogue(folder, list_shard))
         yield write_rows(file, entry_rows(entries, checks), ENTRIES)
 
 

@@ -1,7 +1,7 @@
 """Which files a catalogue has: those in its folders, and the members of its tar shards."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from itertools import compress
@@ -26,6 +26,8 @@ from fashionrec.ingest.tars import list_tar
 from fashionrec.objects import list_objects
 from fashionrec.paths import is_remote, read_each
 
+ListShard = Callable[[Path, Entry], Iterator[Entry]]
+
 _NOT_UTF8 = "the file's name is not UTF-8"
 
 
@@ -37,8 +39,10 @@ def csv_entries(folder: Path) -> Iterator[Entry]:
             yield Entry(name, name, None, status.st_size, status.st_mtime_ns // 1000)
 
 
-def list_catalogue(folder: Path) -> Iterator[Entry]:
+def list_catalogue(folder: Path, list_shard: ListShard = list_tar) -> Iterator[Entry]:
     """Return every image entry and every styles/*.json of the catalogue, by name only.
+
+    `list_shard` gives the members of a tar.
 
     Raises:
         FashionrecError: only part of a folder or of a shard could be listed.
@@ -47,7 +51,7 @@ def list_catalogue(folder: Path) -> Iterator[Entry]:
     for child in sorted(_children(folder), key=lambda child: child.name):
         if fnmatchcase(child.name, "images*.tar"):
             shard = _file_entry(child.name, IMAGE, child)
-            yield from [shard] if shard.problem else list_tar(folder, shard)
+            yield from [shard] if shard.problem else list_shard(folder, shard)
     for entry in _list_folder(folder, "styles", DETAILS):
         if entry.path.endswith(".json") or entry.problem:
             yield entry
