@@ -12,7 +12,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -162,3 +162,14 @@ def remove_folder(folder: Path) -> None:
         folder.fs.rm(folder.path, recursive=True)
     else:
         shutil.rmtree(folder)
+
+
+def remove_if_there(folder: Path) -> None:
+    """Remove a folder and all that is in it, where there is one."""
+    with suppress(FileNotFoundError):
+        remove_folder(folder)
+
+
+def escape(path: str) -> str:
+    """Return a path for Spark's readers of files, which take some characters for patterns."""
+    return re.sub(r"([][{}*?\\])", r"\\\1", path)

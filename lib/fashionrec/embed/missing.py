@@ -1,15 +1,13 @@
 """Which pictures lack an embedding: joins on the keys, never a scan of the pictures' bytes."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from uuid import uuid4
 
 from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
-from fashionrec.ingest.listed import escape
-from fashionrec.paths import absolute, at, remove_folder
+from fashionrec.paths import absolute, at, escape, remove_if_there
 from fashionrec.store import Store
 from fashionrec.tables import EMBEDDINGS, IMAGES
 
@@ -77,16 +75,11 @@ def in_files(rows: DataFrame, warehouse: str) -> Iterator[DataFrame]:
     nor a local checkpoint, which an executor that is lost takes along.
     """
     folder = at(warehouse) / _FOLDER
-    _remove(folder)
+    remove_if_there(folder)
     # Never a name that was there before: what Spark remembers of a file goes by its name.
     place = f"{absolute(folder)}/{uuid4()}"
     try:
         rows.write.parquet(place)
         yield rows.sparkSession.read.schema(rows.schema).parquet(escape(place))
     finally:
-        _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    with suppress(FileNotFoundError):
-        remove_folder(folder)
+        remove_if_there(folder)

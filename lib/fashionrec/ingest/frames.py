@@ -13,10 +13,10 @@ from fashionrec.datafiles import Batches
 from fashionrec.ingest.csv_lines import Header, LineRange, line_ranges
 from fashionrec.ingest.entries import Entry
 from fashionrec.ingest.examine import Finding, examine_entry
-from fashionrec.ingest.listed import ENTRIES, as_batches, escape
+from fashionrec.ingest.listed import ENTRIES, as_batches
 from fashionrec.ingest.pictures import Limits
 from fashionrec.ingest.styles import COLUMNS, Record, read_records
-from fashionrec.paths import read_each
+from fashionrec.paths import escape, read_each
 from fashionrec.tables import PRODUCTS
 
 _STYLES = {c.name: c.type for c in PRODUCTS.columns if c.name in COLUMNS.values()}

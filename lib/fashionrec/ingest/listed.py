@@ -1,8 +1,7 @@
 """A catalogue's entries as rows of a file: of however many, a batch is in memory at a time."""
 
-import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 from fashionrec.ingest.entries import Entry
 from fashionrec.ingest.listing import ListShard, csv_entries, list_catalogue
 from fashionrec.ingest.tars import list_tar
-from fashionrec.paths import at, copy_files, remove_folder
+from fashionrec.paths import at, copy_files, remove_if_there
 
 ENTRIES = pa.schema(
     [
@@ -59,12 +58,12 @@ def shared(listing: Path, warehouse: str) -> Iterator[str]:
     So does what a killed run left there: the warehouse is locked.
     """
     folder = at(warehouse) / FOLDER
-    _remove(folder)
+    remove_if_there(folder)
     try:
         copy_files([listing], folder)
         yield str(folder / listing.name)
     finally:
-        _remove(folder)
+        remove_if_there(folder)
 
 
 def entry_rows(entries: Iterable[Entry], checks: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -85,13 +84,3 @@ def as_batches(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> Iterator[pa
     left = iter(rows)
     while portion := list(islice(left, ROWS_PER_BATCH)):
         yield pa.RecordBatch.from_pylist(portion, schema)
-
-
-def escape(path: str) -> str:
-    """Return a path for Spark's readers of files, which take some characters for patterns."""
-    return re.sub(r"([][{}*?\\])", r"\\\1", path)
-
-
-def _remove(folder: Path) -> None:
-    with suppress(FileNotFoundError):
-        remove_folder(folder)

@@ -29,12 +29,13 @@ class Shards:
 
     def entries(self, catalogue: Path, shard: Entry) -> Iterator[Entry]:
         """List a shard; raises as `list_tar`."""
+        if not is_remote(catalogue):
+            return list_tar(catalogue, shard)
         file = self._folder / _name(catalogue, shard)
         self._used.add(file.name)
-        is_kept = is_remote(catalogue) and not self._anew and file.is_file()
-        if not is_kept and not (self._keep and is_remote(catalogue)):
-            return list_tar(catalogue, shard)
-        if not is_kept:
+        if self._anew or not file.is_file():
+            if not self._keep:
+                return list_tar(catalogue, shard)
             _write(file, list_tar(catalogue, shard))
         return _read(file)
 
