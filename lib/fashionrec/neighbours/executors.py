@@ -17,6 +17,7 @@ from fashionrec.changes import CHANGE
 from fashionrec.errors import FashionrecError
 from fashionrec.neighbours.cells import Cells, cut
 from fashionrec.neighbours.lists import Floats, Ints, Pairs
+from fashionrec.neighbours.lowering import keep_few_kernels
 from fashionrec.neighbours.plans import ENTRY, as_entries, changed_entries
 from fashionrec.neighbours.prepare import prepare
 from fashionrec.neighbours.prepared import Prepared, Summary, Wanted
@@ -48,6 +49,7 @@ def search_lists(spark: SparkSession, wanted: Wanted) -> tuple[Summary, DataFram
 def _run(
     batches: Iterable[pa.RecordBatch], wanted: Wanted, summary: Summary, threads: int
 ) -> Iterator[pa.RecordBatch]:
+    keep_few_kernels()
     torch.set_num_threads(threads)
     if _Node.of(wanted).ready.summary != summary:  # a product might be in no node's tiles
         raise FashionrecError("neighbours: nodes differ in what they made ready: run again")

@@ -9,6 +9,7 @@ so a few more columns, b split in three bf16 parts against ones, bring the produ
 the similarity less a constant.
 """
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,6 +74,14 @@ def lower(rows: Floats, lowering: Lowering, side: Side) -> LoweredRows:
     # The subtraction may itself be off by half a unit in the last place.
     errors = norms_of(centred.sub_(widened)) + norms * 2.0**-23
     return LoweredRows(_joined(rounded, bias, side).to(lowering.device), norms, errors)
+
+
+def keep_few_kernels() -> None:
+    """Let the library that multiplies bf16 on CPUs, oneDNN, keep what it compiled for 32 shapes of
+    product in place of 1,024, at some 5 MB each: tiles of inverted lists differ in shape, which
+    seldom comes again. To be called before this process's first product; the environment wins.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
 
 
 def turn_into_queries(matrix: torch.Tensor, length: int) -> torch.Tensor:
